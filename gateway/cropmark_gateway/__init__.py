@@ -1,0 +1,1 @@
+"""The farm box: spool, acknowledge, decode, flag, seal and relay what the field sensors say."""

@@ -1,0 +1,1 @@
+"""Receive, verify, archive, receipt and project telemetry; home of the shared primitives."""

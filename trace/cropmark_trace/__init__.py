@@ -1,0 +1,1 @@
+"""Batch records, keys, the Merkle log, proofs, the verifier and the shopper's page."""
