@@ -1,0 +1,114 @@
+"""The metric catalogue: unit (UCUM), SenML spelling, physical range and resolution of everything a sensor may say.
+
+A value becomes an integer *mantissa* once, here, and stays it: value = mantissa x 10^-decimals. Ranges are what air,
+soil and hardware can show on Earth, not what is usual in a season; a value outside is kept and flagged ``range``.
+Sources: WMO records for air temperature (-89.2 to 56.7 °C) and wind gust (113 m/s); solar constant 1361 W/m2 with
+room for cloud-edge enhancement; volumetric water content lies between 0 and porosity.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
+from types import MappingProxyType
+from typing import Final
+
+
+class UnknownMetricError(KeyError):
+    """A metric name that the catalogue does not have."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class UnitError(ValueError):
+    """A unit that the catalogue does not have for this metric."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One row of the catalogue.
+
+    ``units`` maps each SenML unit that may be sent to the factor that turns it into ``unit``; ``low`` and ``high``
+    bound the physical range in ``unit``; ``total`` says that the values of a day are summed (rain), not averaged.
+    """
+
+    name: str
+    unit: str
+    units: Mapping[str, Decimal]
+    low: Decimal
+    high: Decimal
+    decimals: int
+    en: str
+    zh: str
+    total: bool = False
+
+    def mantissa(self, value: Decimal, senml_unit: str) -> int:
+        """Quantise ``value`` once, half to even; raise :class:`UnitError` for a unit this metric is not sent in."""
+        factor = self.units.get(senml_unit)
+        if factor is None:
+            known = ", ".join(repr(unit) for unit in self.units)
+            raise UnitError(f"{self.name} is sent in {known}, not in {senml_unit[:20]!r}")
+        return int((value * factor).scaleb(self.decimals).to_integral_value(ROUND_HALF_EVEN))
+
+    def in_range(self, mantissa: int) -> bool:
+        """Tell whether a mantissa lies in the physical range."""
+        return self.low <= Decimal(mantissa).scaleb(-self.decimals) <= self.high
+
+    def value(self, mantissa: int) -> Decimal:
+        """Return the exact value of a mantissa in this metric's unit."""
+        return Decimal(mantissa).scaleb(-self.decimals)
+
+
+_ONE: Final = Decimal(1)
+_PERCENT: Final = Decimal(100)
+
+
+def _metric(  # noqa: PLR0913, PLR0917 - a row of a table
+    name: str,
+    unit: str,
+    units: dict[str, Decimal],
+    low: str,
+    high: str,
+    decimals: int,
+    en: str,
+    zh: str,
+    *,
+    total: bool = False,
+) -> Metric:
+    return Metric(name, unit, MappingProxyType(units), Decimal(low), Decimal(high), decimals, en, zh, total)
+
+
+def _soil(depth: int) -> tuple[Metric, Metric]:
+    return (
+        _metric(
+            f"soil_moisture_{depth}cm", "m3/m3", {"/": _ONE, "%": Decimal("0.01")}, "0", "0.8", 4,
+            f"Soil moisture, {depth} cm", f"土壤水分（{depth} 厘米）",
+        ),
+        _metric(
+            f"soil_temperature_{depth}cm", "Cel", {"Cel": _ONE}, "-50", "80", 2,
+            f"Soil temperature, {depth} cm", f"土壤温度（{depth} 厘米）",
+        ),
+    )  # fmt: skip
+
+
+_ROWS: Final = (
+    _metric("air_temperature", "Cel", {"Cel": _ONE}, "-90", "60", 2, "Air temperature", "气温"),
+    _metric("air_humidity", "%", {"%RH": _ONE}, "0", "100", 1, "Relative humidity", "空气相对湿度"),
+    _metric("solar_radiation", "W/m2", {"W/m2": _ONE}, "0", "1800", 0, "Solar radiation", "太阳辐射"),
+    _metric("wind_speed", "m/s", {"m/s": _ONE}, "0", "115", 2, "Wind speed", "风速"),
+    _metric("rainfall", "mm", {"mm": _ONE}, "0", "500", 2, "Rain", "降雨量", total=True),
+    _metric("leaf_wetness", "%", {"/": _PERCENT, "%": _ONE}, "0", "100", 1, "Leaf wetness", "叶面湿润度"),
+    *_soil(10),
+    *_soil(30),
+    _metric("battery_voltage", "V", {"V": _ONE}, "0", "60", 3, "Battery", "电池电压"),
+)
+
+CATALOGUE: Final[Mapping[str, Metric]] = MappingProxyType({row.name: row for row in _ROWS})
+
+
+def metric(name: str) -> Metric:
+    """Look a metric up; raise :class:`UnknownMetricError` naming the ones there are."""
+    try:
+        return CATALOGUE[name]
+    except KeyError:
+        raise UnknownMetricError(f"no metric {name[:40]!r}; the catalogue has {', '.join(CATALOGUE)}") from None
