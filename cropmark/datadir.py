@@ -120,7 +120,7 @@ class DataDir:
         return None
 
     def api_token(self) -> str:
-        """Return the token with which commands on this machine call the API; made at first use, readable by its owner."""
+        """Return the token with which commands on this machine call the API; made at first use, for its owner only."""
         if not self._token.exists():
             self.root.mkdir(parents=True, exist_ok=True)
             write_whole(self._token, secrets.token_urlsafe(32))
