@@ -1,4 +1,4 @@
-"""What every test may use: the official vectors, where they are, and programs of the system, where they are installed."""
+"""What every test may use: the official vectors, and programs of the system where they are installed."""
 
 import os
 import shutil
