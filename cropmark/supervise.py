@@ -56,6 +56,7 @@ class Child:
         self.falls = 0
         self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
         self.ended = False
+        self._readers: list[threading.Thread] = []
 
     @property
     def pid(self) -> int | None:
@@ -65,24 +66,28 @@ class Child:
     def start(self) -> None:
         """Start the process and the threads that read it."""
         command = [sys.executable, "-m", "cropmark.child", self.program.module, *self.program.arguments]
+        self._let_go()
         self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         self.started_at = time.monotonic()
+        self._readers = []
         assert self.process.stdout is not None
         assert self.process.stderr is not None
         for stream, reader in ((self.process.stdout, self._read_output), (self.process.stderr, self._read_log)):
-            threading.Thread(target=reader, args=(stream,), name=f"{self.program.name}-reader", daemon=True).start()
+            thread = threading.Thread(target=reader, args=(stream,), name=f"{self.program.name}-reader", daemon=True)
+            thread.start()
+            self._readers.append(thread)
 
     def _read_output(self, stream: IO[bytes]) -> None:
-        for raw in stream:
-            line = raw.decode(errors="replace").rstrip("\n")
-            self.program.on_line(line)
+        with stream:
+            for raw in stream:
+                self.program.on_line(raw.decode(errors="replace").rstrip("\n"))
 
     def _read_log(self, stream: IO[bytes]) -> None:
         written = MAX_LOG_BYTES
         out: IO[bytes] | None = None
-        with contextlib.ExitStack() as stack:
+        with stream, contextlib.ExitStack() as stack:
             for raw in stream:
                 if written >= MAX_LOG_BYTES:
                     if out is not None:
@@ -107,9 +112,14 @@ class Child:
                 log.warning("child-did-not-stop", child=self.program.name, seconds=seconds)
                 process.kill()
                 process.wait()
-        if process.stdin is not None:
-            process.stdin.close()
+        self._let_go()
+        for reader in self._readers:
+            reader.join(seconds)
         return process.returncode
+
+    def _let_go(self) -> None:
+        if self.process is not None and self.process.stdin is not None:
+            self.process.stdin.close()
 
 
 class Supervisor:
@@ -120,6 +130,7 @@ class Supervisor:
         self._logs = logs
         self.children: dict[str, Child] = {}
         self._stopping = threading.Event()
+        self._starting = threading.Lock()
         self._watchers: list[threading.Thread] = []
         self.failure: ChildFellError | None = None
         self.failed = threading.Event()
@@ -157,11 +168,15 @@ class Supervisor:
             if self._stopping.wait(pause):
                 return
             pause = min(pause * 2, MAX_PAUSE_SECONDS)
-            child.start()
+            with self._starting:
+                if self._stopping.is_set():
+                    return
+                child.start()
 
     def stop(self) -> None:
         """Stop every child, the last started first."""
-        self._stopping.set()
+        with self._starting:
+            self._stopping.set()
         for child in reversed(self.children.values()):
             child.stop()
         for watcher in self._watchers:
