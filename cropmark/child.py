@@ -17,7 +17,8 @@ GRACE_SECONDS: Final = 5.0
 
 
 def _end_with_the_supervisor() -> None:
-    while sys.stdin.buffer.read(4096):
+    # The descriptor itself: a buffered reader held by this thread would make the interpreter abort at its end.
+    while os.read(0, 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE_SECONDS)
