@@ -22,6 +22,13 @@ class HeadMovedError(StorageError):
     """Somebody else appended to the log in between: read the head again and repeat."""
 
 
+class AlteredError(RuntimeError):
+    """Stored bytes are not what was signed and logged. The text names them; nothing is issued from them.
+
+    Next: ``cropmark fsck``, which names everything that was altered, then restore a backup.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
     """The log's state: number of leaves, root (32 bytes), and the signed checkpoint that says so."""
