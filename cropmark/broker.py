@@ -4,6 +4,7 @@ It forgets everything when it restarts and knows no topic rights, which is why i
 gateway and the devices keep what they sent until they are told that it is held.
 """
 
+import logging
 import signal
 import sys
 from types import FrameType
@@ -16,6 +17,10 @@ MAX_INFLIGHT: Final = 2_000
 def main() -> None:
     """Serve on 127.0.0.1 at the port given as the only argument, until terminated."""
     from iotcore import IotCoreBroker  # noqa: PLC0415 - a compiled engine that only this process loads
+
+    # The engine reports every packet as an error; only what stops it matters here.
+    logging.basicConfig(level=logging.WARNING)
+    logging.getLogger("rumqttd").setLevel(logging.CRITICAL)
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         # The engine has no way to stop and keeps nothing that could be lost.
