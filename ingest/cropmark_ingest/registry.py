@@ -53,11 +53,12 @@ class Gateway:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A field device and its model."""
+    """A field device, its model, and how many milliseconds lie between two of its packs as it was set up."""
 
     farm: str
     device: str
     model: str
+    interval: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,72 @@
+"""What a signed-in person or program may ask of ingest over HTTP: status, notices, quarantine."""
+
+import base64
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, HTTPException, Query
+
+from cropmark_ingest.notices import Notice, Quarantined
+from cropmark_ingest.principal import Guard, Principal
+from cropmark_ingest.service import Ingest
+
+
+def _notice(item: Notice) -> dict[str, Any]:
+    return {
+        "kind": item.kind.value, "farm": item.farm, "subject": item.subject, "reason": item.reason,
+        "first_seen": item.first_seen, "last_seen": item.last_seen, "count": item.count,
+    }  # fmt: skip
+
+
+def _quarantined(item: Quarantined) -> dict[str, Any]:
+    return {
+        "number": item.number, "topic": item.topic, "reason": item.reason, "detail": item.detail,
+        "received_at": item.received_at, "bytes": len(item.data),
+    }  # fmt: skip
+
+
+def router(ingest: Ingest, guard: Guard) -> APIRouter:
+    """Return the routes. Work that blocks runs in the framework's bounded pool of threads."""
+    routes = APIRouter(prefix="/api/v1")
+
+    def of_farm(farm: str, caller: Annotated[Principal, Depends(guard)]) -> str:
+        if not caller.may(farm) or ingest.files.registry.farm(farm) is None:
+            raise HTTPException(404, {"error": f"no farm {farm!r}", "next": "GET /api/v1/farms lists yours"})
+        return farm
+
+    def of_installation(caller: Annotated[Principal, Depends(guard)]) -> None:
+        # Quarantined bytes may be anybody's, so only who may see every farm may see them.
+        if caller.farms is not None:
+            raise HTTPException(404, {"error": "not yours to see", "next": "ask who runs this installation"})
+
+    @routes.get("/farms")
+    def farms(caller: Annotated[Principal, Depends(guard)]) -> dict[str, Any]:
+        return {"farms": [item.farm for item in ingest.files.registry.farms() if caller.may(item.farm)]}
+
+    @routes.get("/farms/{farm}/telemetry/status")
+    def status(farm: Annotated[str, Depends(of_farm)]) -> dict[str, Any]:
+        return ingest.status(farm)
+
+    @routes.get("/farms/{farm}/telemetry/notices")
+    def notices(farm: Annotated[str, Depends(of_farm)]) -> dict[str, Any]:
+        return {"notices": [_notice(item) for item in ingest.files.notices.all(farm)]}
+
+    @routes.get("/telemetry/status", dependencies=[Depends(of_installation)])
+    def whole_status() -> dict[str, Any]:
+        return ingest.status()
+
+    @routes.get("/telemetry/notices", dependencies=[Depends(of_installation)])
+    def all_notices() -> dict[str, Any]:
+        return {"notices": [_notice(item) for item in ingest.files.notices.all()]}
+
+    @routes.get("/telemetry/quarantine", dependencies=[Depends(of_installation)])
+    def quarantine(limit: Annotated[int, Query(ge=1, le=1_000)] = 100) -> dict[str, Any]:
+        return {"quarantine": [_quarantined(item) for item in ingest.files.quarantine.newest(limit)]}
+
+    @routes.get("/telemetry/quarantine/{number}", dependencies=[Depends(of_installation)])
+    def quarantined(number: int) -> dict[str, Any]:
+        item = ingest.files.quarantine.get(number)
+        if item is None:
+            raise HTTPException(404, {"error": f"no {number} in quarantine", "next": "list it to see the numbers"})
+        return {**_quarantined(item), "data": base64.b64encode(item.data).decode()}
+
+    return routes
