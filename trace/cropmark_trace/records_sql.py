@@ -73,7 +73,7 @@ _header_tree = Table(
     Column("key", LargeBinary(32), nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("root", LargeBinary(32), nullable=False),
-    Index("header_tree_of_key", "key", "size"),
+    Index("header_tree_of_key", "key", "size", unique=True),
 )
 _batch = Table(
     "batch",
@@ -220,15 +220,13 @@ class SqlStore:
         with self._database.reading() as connection:
             return [_to_key(row) for row in connection.execute(select(_key).order_by(_key.c.number))]
 
-    def header_tree(self, key: bytes) -> HeaderTree | None:
-        """Return the newest ``segments`` entry of this gateway key."""
+    def header_tree(self, key: bytes, size: int | None = None) -> HeaderTree | None:
+        """Return the newest ``segments`` entry of this gateway key, or the one of this ``size``."""
+        question = select(_header_tree).where(_header_tree.c.key == key)
+        if size is not None:
+            question = question.where(_header_tree.c.size == size)
         with self._database.reading() as connection:
-            row = connection.execute(
-                select(_header_tree)
-                .where(_header_tree.c.key == key)
-                .order_by(_header_tree.c.size.desc(), _header_tree.c.number)
-                .limit(1)
-            ).one_or_none()
+            row = connection.execute(question.order_by(_header_tree.c.size.desc()).limit(1)).one_or_none()
             return None if row is None else HeaderTree(row.number, row.key, row.size, row.root)
 
     def header_trees(self) -> list[HeaderTree]:

@@ -183,8 +183,8 @@ class Store(LogReader, Protocol):
         """Return all registered keys in the order of the log."""
         ...
 
-    def header_tree(self, key: bytes) -> HeaderTree | None:
-        """Return the newest ``segments`` entry of this gateway key."""
+    def header_tree(self, key: bytes, size: int | None = None) -> HeaderTree | None:
+        """Return the newest ``segments`` entry of this gateway key, or the one of this ``size``."""
         ...
 
     def header_trees(self) -> list[HeaderTree]:

@@ -98,10 +98,14 @@ def hashes_of(nodes: Nodes, ranges: Sequence[Range]) -> list[bytes]:
     try:
         return [_fold([found[place] for place in places]) for places in covers]
     except KeyError as error:
-        level, index = error.args[0]
-        raise MissingNodeError(
-            f"the log's node {index} of level {level} is not stored. Run `cropmark fsck`, then restore a backup."
-        ) from error
+        raise _missing(error.args[0]) from error
+
+
+def _missing(place: Place) -> MissingNodeError:
+    level, index = place
+    return MissingNodeError(
+        f"the log's node {index} of level {level} is not stored. Run `cropmark fsck`, then restore a backup."
+    )
 
 
 def root(nodes: Nodes, size: int) -> bytes:
@@ -127,7 +131,10 @@ def grow(edge: Mapping[Place, bytes], size: int, leaf_hashes: Iterable[bytes]) -
         new[level, index] = value
         while index & 1:
             left = (level, index - 1)
-            value = merkle.node_hash(new[left] if left in new else edge[left], value)
+            sibling = new.get(left) or edge.get(left)
+            if sibling is None:
+                raise _missing(left)
+            value = merkle.node_hash(sibling, value)
             level, index = level + 1, index >> 1
             new[level, index] = value
     return new
