@@ -41,7 +41,7 @@ def _encode(value: Value, out: bytearray, depth: int) -> None:
         case bytes():
             out += _head(2, len(value)) + value
         case str():
-            text = value.encode()
+            text = _utf8(value)
             out += _head(3, len(text)) + text
         case Mapping():
             pairs = sorted((encode(key), item) for key, item in value.items() if _is_key(key))
@@ -49,12 +49,19 @@ def _encode(value: Value, out: bytearray, depth: int) -> None:
             for key, item in pairs:
                 out += key
                 _encode(item, out, depth + 1)
-        case Sequence():
+        case list() | tuple():
             out += _head(4, len(value))
             for item in value:
                 _encode(item, out, depth + 1)
         case _:
             raise CborError(f"{type(value).__name__} has no place in deterministic CBOR")
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise CborError("a text string has a lone surrogate, which UTF-8 cannot say") from error
 
 
 def _is_key(key: object) -> bool:
@@ -156,6 +163,14 @@ class _Reader:
         if argument == 22:
             return None
         raise CborError("floats and other simple values are not allowed")
+
+
+def is_int(*values: object, low: int = -(1 << 63), high: int = (1 << 63) - 1) -> bool:
+    """Tell whether all ``values`` are integers, not truth values, from ``low`` to ``high``.
+
+    Signed 64 bits unless said otherwise. Python takes ``True`` for 1, a pattern ``int()`` too; a format must not.
+    """
+    return all(isinstance(value, int) and not isinstance(value, bool) and low <= value <= high for value in values)
 
 
 def decode(data: bytes) -> Value:

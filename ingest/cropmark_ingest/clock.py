@@ -5,6 +5,7 @@ real time and then runs with it. Sign-in, TLS and the chain keep real time.
 """
 
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -52,7 +53,7 @@ class ScaledClock:
                 "epoch_real_ms": int() as real,
                 "epoch_scaled_ms": int() as scaled,
                 "rate": int() | float() as rate,
-            } if rate >= 1 and scaled <= real:
+            } if bool not in {type(real), type(scaled), type(rate)} and 1 <= rate < math.inf and scaled <= real:
                 return cls(real, scaled, float(rate))
             case _:
                 raise ValueError("a clock file holds epoch_real_ms, epoch_scaled_ms (not later) and rate (at least 1)")

@@ -8,9 +8,12 @@ room for cloud-edge enhancement; volumetric water content lies between 0 and por
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from types import MappingProxyType
 from typing import Final
+
+_MAX_EXPONENT: Final = 30
+"""No sensor says more; a mantissa has 64 bits, and a number of a million digits would only take time."""
 
 
 class UnknownMetricError(KeyError):
@@ -43,12 +46,20 @@ class Metric:
     total: bool = False
 
     def mantissa(self, value: Decimal, senml_unit: str) -> int:
-        """Quantise ``value`` once, half to even; raise :class:`UnitError` for a unit this metric is not sent in."""
+        """Quantise ``value`` once, half to even.
+
+        Raises :class:`UnitError` for a unit this metric is not sent in, and for what is not a number of sane size.
+        """
         factor = self.units.get(senml_unit)
         if factor is None:
             known = ", ".join(repr(unit) for unit in self.units)
             raise UnitError(f"{self.name} is sent in {known}, not in {senml_unit[:20]!r}")
-        return int((value * factor).scaleb(self.decimals).to_integral_value(ROUND_HALF_EVEN))
+        if not value.is_finite() or value.adjusted() > _MAX_EXPONENT:
+            raise UnitError(f"{self.name} is a finite number below 10^{_MAX_EXPONENT}, not {str(value)[:20]}")
+        # As many digits as the product has: one that was rounded before would be rounded twice.
+        digits = len(value.as_tuple().digits) + len(factor.as_tuple().digits)
+        exact = Context(prec=digits).multiply(value, factor)
+        return int(exact.scaleb(self.decimals, Context(prec=digits)).to_integral_value(ROUND_HALF_EVEN))
 
     def in_range(self, mantissa: int) -> bool:
         """Tell whether a mantissa lies in the physical range."""

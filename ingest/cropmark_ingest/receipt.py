@@ -77,7 +77,7 @@ def open_receipt(data: bytes) -> Receipt:
         case [
             "cropmark/receipt/v1", str() as farm, str() as gateway, int() as seq, bytes() as digest,
             ("archived" | "quarantined") as outcome, int() as received_at, str() as reason,
-        ] if len(digest) == 32:  # fmt: skip
+        ] if len(digest) == 32 and cbor.is_int(seq, low=0) and cbor.is_int(received_at):  # fmt: skip
             return Receipt(signed.key, farm, gateway, seq, digest, Outcome(outcome), received_at, reason)
         case _:
             raise ReceiptError("not a receipt: its members are not those of one")

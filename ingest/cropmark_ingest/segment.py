@@ -4,10 +4,11 @@ Pure: bytes in, values out. ``seal`` is what a gateway does, ``open_header`` and
 Chaining and trust (is this key enrolled, does ``prev`` fit) are the caller's: order of arrival is free.
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from operator import attrgetter
+from operator import attrgetter, lt
 from struct import error as StructError  # noqa: N812 - an exception, named as one
 from typing import Final
 
@@ -23,9 +24,13 @@ BODY_DOMAIN: Final = "cropmark/body/v1"
 NO_PREVIOUS: Final = bytes(32)
 MAX_READINGS: Final = 65_536
 MAX_GAPS: Final = 4_096
+MAX_REASON: Final = 64
 MAX_HEADER_BYTES: Final = 256 * 1024
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 MAX_BODY_PLAIN_BYTES: Final = 8 * 1024 * 1024
+MAX_TIME: Final = 253_402_300_800_000
+"""Milliseconds of the end of the year 9999: a later ``sealed_at`` names no month."""
+_METRIC: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _COLUMNS: Final = 8
 _STREAM: Final = attrgetter("device", "session", "metric", "decimals")
 
@@ -199,7 +204,9 @@ def open_header(data: bytes) -> Header:
     except names.BadNameError as error:
         raise SegmentError(f"bad header: {error}") from error
     if (
-        seq < 0
+        not cbor.is_int(seq, low=0)
+        or not cbor.is_int(count, first, last, body_length)
+        or not cbor.is_int(sealed_at, low=0, high=MAX_TIME - 1)
         or not {len(prev), len(root), len(body_digest)} == {32}
         or not 0 <= count <= MAX_READINGS
         or first > last
@@ -217,22 +224,34 @@ def open_header(data: bytes) -> Header:
 def _gap(raw: cbor.Value) -> Gap:
     match raw:
         case [str() as reason, str() as device, bytes() as session, int() as first, int() as last] if (
-            len(session) == 8 and 0 <= first <= last
+            len(session) == 8 and len(reason) <= MAX_REASON and cbor.is_int(first, last, low=0) and first <= last
         ):
-            return Gap(reason, device, session.hex(), first, last)
+            return Gap(reason, _device(device, "header"), session.hex(), first, last)
         case _:
             raise SegmentError("bad header: a gap entry is not [reason, device, session, first, last]")
 
 
+def _device(text: str, where: str) -> str:
+    try:
+        return names.name(text)
+    except names.BadNameError as error:
+        raise SegmentError(f"bad {where}: {error}") from error
+
+
 def open_body(header: Header, body: bytes) -> list[Reading]:
-    """Return a body's readings after checking its digest, form and root; raise :class:`SegmentError` if one fails."""
+    """Return a body's readings after checking all that its header says of it; raise :class:`SegmentError` if one fails.
+
+    Digest, length, order, each identity once, count, time span and root.
+    """
     if len(body) != header.body_length or sha256(body).digest() != header.body_digest:
         raise SegmentError("the body is not the one that the header names")
     streams, packed, count = _parse_body(body)
     if count != header.count:
         raise SegmentError(f"the header counts {header.count} readings, the body {count}")
     try:
-        rows = zip(*(columns.unpack(column, count) for column in packed), strict=True)
+        unpacked = [columns.unpack(column, count) for column in packed]
+        _check_order(streams, unpacked)
+        rows = zip(*unpacked, strict=True)
         readings = [
             Reading(header.farm, device, session, counter, index, metric, time, mantissa, decimals, flags, said, heard)
             for stream, counter, index, time, mantissa, flags, said, heard in rows
@@ -241,6 +260,9 @@ def open_body(header: Header, body: bytes) -> list[Reading]:
         data = leaves(readings)
     except (columns.ColumnError, KeyError, StructError) as error:
         raise SegmentError(f"bad body: {error}") from error
+    times = unpacked[3]
+    if times and (min(times), max(times)) != (header.first, header.last):
+        raise SegmentError("the readings' time span is not the header's")
     if merkle.root(merkle.leaf_hashes(data)) != header.root:
         raise SegmentError("the readings do not give the header's root")
     return readings
@@ -249,18 +271,33 @@ def open_body(header: Header, body: bytes) -> list[Reading]:
 _Stream = tuple[str, str, str, int]
 
 
+def _check_order(streams: Mapping[int, _Stream], unpacked: Sequence[Sequence[int]]) -> None:
+    """Refuse a body that is not in its one order, or has an identity (device, session, counter, index) twice."""
+    table = list(streams.values())
+    places = list(zip(*unpacked[:3], strict=True))
+    if not all(map(lt, table, table[1:])) or not all(map(lt, places, places[1:])):
+        raise SegmentError("bad body: its streams or readings are not in order, or stand twice")
+    sources: dict[tuple[str, str], int] = {}
+    source = {number: sources.setdefault(stream[:2], len(sources)) for number, stream in streams.items()}
+    if len({(source[stream], counter, index) for stream, counter, index in places}) != len(places):
+        raise SegmentError("bad body: two readings have one identity")
+
+
 def _parse_body(body: bytes) -> tuple[dict[int, _Stream], list[bytes], int]:
     try:
+        # A frame that says its size is unpacked to that size, whatever max_output_size says: look before.
+        if zstandard.frame_content_size(body) > MAX_BODY_PLAIN_BYTES:
+            raise SegmentError(f"bad body: more than {MAX_BODY_PLAIN_BYTES} bytes decompressed")
         plain = zstandard.ZstdDecompressor().decompress(
             body, max_output_size=MAX_BODY_PLAIN_BYTES, read_across_frames=False, allow_extra_data=False
         )
         parts = cbor.decode(plain)
     except (zstandard.ZstdError, CborError) as error:
         raise SegmentError(f"bad body: {error}") from error
-    if len(plain) > MAX_BODY_PLAIN_BYTES:
-        raise SegmentError(f"bad body: more than {MAX_BODY_PLAIN_BYTES} bytes decompressed")
     match parts:
-        case ["cropmark/body/v1", int() as count, list() as table, list() as packed] if len(packed) == _COLUMNS:
+        case ["cropmark/body/v1", int() as count, list() as table, list() as packed] if len(
+            packed
+        ) == _COLUMNS and cbor.is_int(count, low=0, high=MAX_READINGS):
             pass
         case _:
             raise SegmentError("bad body: its members are not those of a body")
@@ -269,8 +306,10 @@ def _parse_body(body: bytes) -> tuple[dict[int, _Stream], list[bytes], int]:
 
 def _stream(raw: cbor.Value) -> _Stream:
     match raw:
-        case [str() as device, bytes() as session, str() as metric, int() as decimals] if len(session) == 8:
-            return device, session.hex(), metric, decimals
+        case [str() as device, bytes() as session, str() as metric, int() as decimals] if (
+            len(session) == 8 and _METRIC.fullmatch(metric) and cbor.is_int(decimals, low=-128, high=127)
+        ):
+            return _device(device, "body"), session.hex(), metric, decimals
         case _:
             raise SegmentError("bad body: a stream is not [device, session, metric, decimals]")
 
