@@ -43,6 +43,11 @@ class DataDir:
         return self.root / "logs"
 
     @property
+    def keys(self) -> Path:
+        """Return the folder of signing keys."""
+        return self.root / "keys"
+
+    @property
     def devices(self) -> Path:
         """Return the simulated devices' folder."""
         return self.root / "devices"

@@ -125,7 +125,8 @@ class Child:
 class Supervisor:
     """Keeps a list of programs running. Started in order, stopped in the opposite order."""
 
-    def __init__(self, logs: Path) -> None:
+    def __init__(self, logs: Path, failed: threading.Event) -> None:
+        """``failed`` is set when a child fell too often; :attr:`failure` then says which and why."""
         logs.mkdir(parents=True, exist_ok=True)
         self._logs = logs
         self.children: dict[str, Child] = {}
@@ -133,7 +134,7 @@ class Supervisor:
         self._starting = threading.Lock()
         self._watchers: list[threading.Thread] = []
         self.failure: ChildFellError | None = None
-        self.failed = threading.Event()
+        self._failed = failed
 
     def start(self, program: Program) -> Child:
         """Start ``program`` and keep it running until :meth:`stop`."""
@@ -163,7 +164,7 @@ class Supervisor:
                     f"'{child.program.name}' stopped {child.falls} times in a row (exit code {code}). "
                     f"Its whole log is {child.log_file}. Its last words:\n{words}"
                 )
-                self.failed.set()
+                self._failed.set()
                 return
             if self._stopping.wait(pause):
                 return

@@ -33,11 +33,6 @@ def router(ingest: Ingest, guard: Guard) -> APIRouter:
             raise HTTPException(404, {"error": f"no farm {farm!r}", "next": "GET /api/v1/farms lists yours"})
         return farm
 
-    def of_installation(caller: Annotated[Principal, Depends(guard)]) -> None:
-        # Quarantined bytes may be anybody's, so only who may see every farm may see them.
-        if caller.farms is not None:
-            raise HTTPException(404, {"error": "not yours to see", "next": "ask who runs this installation"})
-
     @routes.get("/farms")
     def farms(caller: Annotated[Principal, Depends(guard)]) -> dict[str, Any]:
         return {"farms": [item.farm for item in ingest.files.registry.farms() if caller.may(item.farm)]}
@@ -50,19 +45,32 @@ def router(ingest: Ingest, guard: Guard) -> APIRouter:
     def notices(farm: Annotated[str, Depends(of_farm)]) -> dict[str, Any]:
         return {"notices": [_notice(item) for item in ingest.files.notices.all(farm)]}
 
-    @routes.get("/telemetry/status", dependencies=[Depends(of_installation)])
+    routes.include_router(_installation(ingest, guard))
+    return routes
+
+
+def _installation(ingest: Ingest, guard: Guard) -> APIRouter:
+    """Return the routes that look over all farms. Quarantined bytes may be anybody's."""
+
+    def of_installation(caller: Annotated[Principal, Depends(guard)]) -> None:
+        if caller.farms is not None:
+            raise HTTPException(404, {"error": "not yours to see", "next": "ask who runs this installation"})
+
+    routes = APIRouter(prefix="/telemetry", dependencies=[Depends(of_installation)])
+
+    @routes.get("/status")
     def whole_status() -> dict[str, Any]:
         return ingest.status()
 
-    @routes.get("/telemetry/notices", dependencies=[Depends(of_installation)])
+    @routes.get("/notices")
     def all_notices() -> dict[str, Any]:
         return {"notices": [_notice(item) for item in ingest.files.notices.all()]}
 
-    @routes.get("/telemetry/quarantine", dependencies=[Depends(of_installation)])
+    @routes.get("/quarantine")
     def quarantine(limit: Annotated[int, Query(ge=1, le=1_000)] = 100) -> dict[str, Any]:
         return {"quarantine": [_quarantined(item) for item in ingest.files.quarantine.newest(limit)]}
 
-    @routes.get("/telemetry/quarantine/{number}", dependencies=[Depends(of_installation)])
+    @routes.get("/quarantine/{number}")
     def quarantined(number: int) -> dict[str, Any]:
         item = ingest.files.quarantine.get(number)
         if item is None:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -55,7 +56,8 @@ STAYS = """
 
 def test_a_child_killed_with_9_is_started_again(tmp_path: Path, module: Callable[[str], str]) -> None:
     lines: list[str] = []
-    supervisor = Supervisor(tmp_path / "logs")
+    failed = threading.Event()
+    supervisor = Supervisor(tmp_path / "logs", failed)
     child = supervisor.start(Program("some", module(STAYS), on_line=lines.append))
     try:
         wait_for(lambda: lines == ["up"], "the first start")
@@ -74,10 +76,11 @@ def test_a_child_that_falls_again_and_again_ends_the_run_with_its_last_words(
 ) -> None:
     monkeypatch.setattr(supervise, "FIRST_PAUSE_SECONDS", 0.001)
     monkeypatch.setattr(supervise, "MAX_PAUSE_SECONDS", 0.001)
-    supervisor = Supervisor(tmp_path / "logs")
+    failed = threading.Event()
+    supervisor = Supervisor(tmp_path / "logs", failed)
     supervisor.start(Program("some", module("raise SystemExit('the field is flooded')")))
     try:
-        assert supervisor.failed.wait(DEADLINE)
+        assert failed.wait(DEADLINE)
     finally:
         supervisor.stop()
     assert isinstance(supervisor.failure, ChildFellError)
@@ -87,7 +90,8 @@ def test_a_child_that_falls_again_and_again_ends_the_run_with_its_last_words(
 
 def test_a_program_that_may_end_is_not_started_again(tmp_path: Path, module: Callable[[str], str]) -> None:
     lines: list[str] = []
-    supervisor = Supervisor(tmp_path / "logs")
+    failed = threading.Event()
+    supervisor = Supervisor(tmp_path / "logs", failed)
     child = supervisor.start(Program("some", module("print('done')"), on_line=lines.append, may_end=True))
     wait_for(lambda: child.ended, "the end of the child")
     supervisor.stop()
@@ -97,10 +101,10 @@ def test_a_program_that_may_end_is_not_started_again(tmp_path: Path, module: Cal
 def test_children_end_when_their_supervisor_is_killed_with_9(tmp_path: Path, module: Callable[[str], str]) -> None:
     name = module(STAYS)
     script = f"""
-import time
+import threading, time
 from pathlib import Path
 from cropmark.supervise import Program, Supervisor
-supervisor = Supervisor(Path({str(tmp_path / "logs")!r}))
+supervisor = Supervisor(Path({str(tmp_path / "logs")!r}), threading.Event())
 child = supervisor.start(Program("some", {name!r}, on_line=lambda line: print(child.pid, flush=True)))
 time.sleep(60)
 """
@@ -118,7 +122,8 @@ def test_a_child_that_does_not_stop_is_killed(tmp_path: Path, module: Callable[[
         "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up', flush=True)\ntime.sleep(60)"
     )
     lines: list[str] = []
-    supervisor = Supervisor(tmp_path / "logs")
+    failed = threading.Event()
+    supervisor = Supervisor(tmp_path / "logs", failed)
     child = supervisor.start(Program("some", deaf, on_line=lines.append))
     wait_for(lambda: lines == ["up"], "the start")
     assert child.stop(seconds=0.1) == -signal.SIGKILL
