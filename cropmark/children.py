@@ -176,6 +176,5 @@ def _devices(data: DataDir, season: _Season, clock: ScaledClock, layout: Layout)
         "run", "--config", str(file), "--state", str(data.devices), "--broker", f"127.0.0.1:{layout.broker_port}",
     )  # fmt: skip
     said = Said()
-    program = Program("devices", "cropmark_firmware", arguments, on_line=lambda line: devices[0].hear(line))
-    devices.append(Devices(program, clock, season.start, season.days, len(config.devices), config.season_readings))
-    return devices[0]
+    program = Program("devices", "cropmark_firmware", arguments, on_line=said.hear)
+    return Devices(program, clock, season.start, season.days, len(config.devices), config.season_readings, said)
