@@ -17,7 +17,7 @@ _MAX_LEAF: Final = 1024
 
 _DATE: Final = shape.pattern(r"[12][0-9]{3}-[01][0-9]-[0-3][0-9]")
 _NUMBERS: Final = shape.array(nullable(integer(-jcs.MAX_SAFE)), 1, MAX_DAYS)
-_METRIC: Final = shape.pattern("[a-z][a-z0-9_]{0,39}")
+_METRIC: Final = shape.pattern("[a-z][a-z0-9_]{0,63}")
 _SUMMARY: Final = closed(
     {
         "field": shape.NAME,
