@@ -29,6 +29,10 @@ class BundleFiles:
             raise LookupError("a bundle is named by 64 lower-case hex digits")
         return self._folder / f"{digest}.json"
 
+    def location(self, digest: str) -> str:
+        """Return where the bundle is kept, for people."""
+        return str(self.path(digest))
+
     def write(self, data: bytes) -> str:
         """Store a bundle and return its SHA-256 in hex, once it is on the disk; raise :class:`StorageError`."""
         digest = sha256(data).hexdigest()

@@ -28,10 +28,33 @@ class WrongLogError(RuntimeError):
     """The stored log was signed by another key, or for another origin, than this installation has."""
 
 
-class Ledger:
-    """Appends to the log in ``store`` under ``origin``, signing checkpoints with ``key``.
+def _signed(origin: str, key: Ed25519PrivateKey, size: int, root: bytes) -> Head:
+    return Head(size, root, checkpoint.sign(Checkpoint(origin, size, root), origin, key).encode())
 
-    ``registrar`` is the DID whose key records are believed. :meth:`start` comes before anything else.
+
+def start(store: Store, origin: str, key: Ed25519PrivateKey) -> Head:
+    """Sign the empty log at the first start; later, raise :class:`WrongLogError` unless the log is this key's."""
+    head = store.head()
+    if head is None:
+        head = _signed(origin, key, 0, merkle.EMPTY_ROOT)
+        store.commit(Change(NO_HEAD, head))
+    vkey = checkpoint.vkey(origin, public_bytes(key))
+    try:
+        said = checkpoint.parse_text(checkpoint.open_note(head.note.decode(), [vkey]).text)
+    except (checkpoint.NoteError, UnicodeDecodeError) as error:
+        raise WrongLogError(
+            f"the stored log is not signed by this installation's log key under {origin!r}: {error}. "
+            "Restore keys/ and the records' database from the same backup, or set the origin back."
+        ) from error
+    if said != Checkpoint(origin, head.size, head.root):
+        raise WrongLogError("the newest checkpoint says another size or root than is stored. Run cropmark fsck.")
+    return head
+
+
+class Ledger:
+    """Appends to the log in ``store``, which was started under ``origin`` with ``key``.
+
+    ``registrar`` is the DID whose key records are believed.
     """
 
     def __init__(self, store: Store, *, origin: str, key: Ed25519PrivateKey, registrar: str) -> None:
@@ -46,28 +69,8 @@ class Ledger:
         """Return the log's verifier key (C2SP)."""
         return checkpoint.vkey(self.origin, public_bytes(self._key))
 
-    def start(self) -> Head:
-        """Sign the empty log at the first start; later, raise :class:`WrongLogError` unless the log is this key's."""
-        with self._lock:
-            head = self._store.head()
-            if head is None:
-                head = self._signed(0, merkle.EMPTY_ROOT)
-                self._store.commit(Change(NO_HEAD, head))
-            try:
-                said = checkpoint.parse_text(checkpoint.open_note(head.note.decode(), [self.vkey]).text)
-            except (checkpoint.NoteError, UnicodeDecodeError) as error:
-                raise WrongLogError(
-                    f"the stored log is not signed by this installation's log key under {self.origin!r}: {error}. "
-                    "Restore keys/ and the records' database from the same backup, or set the origin back."
-                ) from error
-            if said != Checkpoint(self.origin, head.size, head.root):
-                raise WrongLogError(
-                    "the newest checkpoint says another size or root than is stored. Run cropmark fsck."
-                )
-            return head
-
     def head(self) -> Head:
-        """Return the newest checkpoint; raise :class:`WrongLogError` before :meth:`start`."""
+        """Return the newest checkpoint; raise :class:`WrongLogError` before :func:`start`."""
         head = self._store.head()
         if head is None:
             raise WrongLogError("the log has no checkpoint: it was not started")
@@ -97,13 +100,9 @@ class Ledger:
             taken.take(item)
         edge = self._store.nodes(tree.cover(0, head.size))
         nodes = tree.grow(edge, head.size, merkle.leaf_hashes(taken.leaves))
-        new = self._signed(taken.size, tree.root(_Both(edge, nodes), taken.size))
+        new = _signed(self.origin, self._key, taken.size, tree.root(_Both(edge, nodes), taken.size))
         self._store.commit(Change(head.size, new, taken.leaves, nodes, taken.records, taken.keys, taken.header_trees))
         return list(range(head.size, taken.size))
-
-    def _signed(self, size: int, root: bytes) -> Head:
-        note = checkpoint.sign(Checkpoint(self.origin, size, root), self.origin, self._key)
-        return Head(size, root, note.encode())
 
 
 class _Both:

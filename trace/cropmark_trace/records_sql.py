@@ -215,7 +215,7 @@ class SqlStore:
             row = connection.execute(select(_key).where(_key.c.did == did)).one_or_none()
             return None if row is None else _to_key(row)
 
-    def keys(self) -> list[RegisteredKey]:
+    def registered_keys(self) -> list[RegisteredKey]:
         """Return all registered keys in the order of the log."""
         with self._database.reading() as connection:
             return [_to_key(row) for row in connection.execute(select(_key).order_by(_key.c.number))]

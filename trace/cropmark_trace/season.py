@@ -1,20 +1,20 @@
 """Read a field's season from the archive, believing nothing that does not verify.
 
 Declares the port to telemetry, :class:`SeasonSource`. A gateway's headers are opened as one chain from ``seq`` 0,
-bodies only where their time span touches the window. A reading belongs to the field where its device was placed at the
-reading's time; a reading that two gateways heard counts once, the first copy in the order of gateway key and ``seq``.
-What does not verify raises :class:`AlteredError` and says which segment.
+bodies only where their time span touches the window. What does not verify raises :class:`AlteredError` and says which
+segment. Which readings count, and what is said of them, is ``evidence``'s.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Protocol
 
 from cropmark_ingest import merkle
 from cropmark_ingest.reading import Reading
 from cropmark_ingest.registry import Placement
 from cropmark_ingest.segment import NO_PREVIOUS, Header, Segment, SegmentError, open_body, open_header
+from cropmark_trace.evidence import Stay
 from cropmark_trace.storage import AlteredError
 
 
@@ -66,21 +66,6 @@ class Found:
     index: int
 
 
-@dataclass(frozen=True, slots=True)
-class Season:
-    """What the archive has of one field between two times.
-
-    ``expected`` is the sum, over the field's devices, of the time they stood there within the window divided by their
-    interval, times the number of metrics they sent (one, if a device sent nothing). ``gaps`` counts the packs that
-    gateways signed as lost, of those devices, in the segments that touch the window.
-    """
-
-    found: tuple[Found, ...]
-    devices: tuple[str, ...]
-    expected: int
-    gaps: int
-
-
 def segment_name(header: Header) -> str:
     """Return how an error names a segment."""
     return f"segment {header.seq} of gateway {header.gateway} (farm {header.farm})"
@@ -119,61 +104,45 @@ def open_segment(source: SeasonSource, tree: GatewayTree, seq: int) -> list[Read
         raise AlteredError(f"{segment_name(header)}: {error}") from error
 
 
-class _Places:
-    """Where each device stood, fast to ask for every reading."""
-
-    def __init__(self, placements: Iterable[Placement]) -> None:
-        self._since: dict[str, list[int]] = {}
-        self._field: dict[str, list[str]] = {}
-        for item in sorted(placements, key=lambda item: item.since):
-            self._since.setdefault(item.device, []).append(item.since)
-            self._field.setdefault(item.device, []).append(item.field)
-
-    def at(self, device: str, time: int) -> str | None:
-        at = bisect_right(self._since.get(device, ()), time)
-        return self._field[device][at - 1] if at else None
-
-    def stays(self, field: str, start: int, end: int) -> dict[str, int]:
-        """Return how long each device stood in ``field`` between ``start`` and ``end``, milliseconds."""
-        stays: dict[str, int] = {}
-        for device, since in self._since.items():
-            for number, moment in enumerate(since):
-                until = since[number + 1] if number + 1 < len(since) else end
-                stay = min(until, end) - max(moment, start)
-                if self._field[device][number] == field and stay > 0:
-                    stays[device] = stays.get(device, 0) + stay
-        return stays
+def stays_in(placements: Iterable[Placement], field: str, start: int, stop: int) -> list[Stay]:
+    """Return when which device stood in ``field`` between ``start`` and ``stop`` (UTC milliseconds)."""
+    by_device: dict[str, list[Placement]] = {}
+    for item in sorted(placements, key=lambda item: item.since):
+        by_device.setdefault(item.device, []).append(item)
+    stays = []
+    for device, items in sorted(by_device.items()):
+        for item, after in zip_longest(items, items[1:]):
+            first, last = max(item.since, start), min(after.since if after else stop, stop)
+            if item.field == field and first < last:
+                stays.append(Stay(device, first, last))
+    return stays
 
 
-def _touching(source: SeasonSource, tree: GatewayTree, start: int, end: int) -> Iterator[tuple[Header, list[Reading]]]:
-    for header in tree.opened:
-        if header.first < end and header.last >= start:
-            yield header, open_segment(source, tree, header.seq) if header.count else []
-
-
-def read(source: SeasonSource, trees: Sequence[GatewayTree], *, farm: str, field: str, start: int, end: int) -> Season:
-    """Return the season of ``field`` from ``start``, included, to ``end``, not included (UTC milliseconds)."""
-    places = _Places(source.placements(farm))
-    stays = places.stays(field, start, end)
-    found: list[Found] = []
-    metrics: dict[str, set[str]] = {}
-    seen: set[tuple[str, str, int, int]] = set()
-    gaps = 0
+def readings(
+    source: SeasonSource, trees: Sequence[GatewayTree], *, farm: str, start: int, stop: int
+) -> Iterator[Found]:
+    """Yield ``farm``'s readings with ``start`` <= time < ``stop``, in the order of ``trees``, ``seq`` and index."""
     for number, tree in enumerate(trees):
-        for header, readings in _touching(source, tree, start, end):
-            gaps += sum(gap.last - gap.first + 1 for gap in header.gaps if gap.device in stays)
-            for index, reading in enumerate(readings):
-                if not start <= reading.time < end or reading.farm != farm:
-                    continue
-                if places.at(reading.device, reading.time) != field:
-                    continue
-                identity = (reading.device, reading.session, reading.counter, reading.index)
-                if identity in seen:
-                    continue
-                seen.add(identity)
-                metrics.setdefault(reading.device, set()).add(reading.metric)
-                found.append(Found(reading, number, header.seq, index))
-    expected = sum(
-        stay // source.interval(farm, device) * max(1, len(metrics.get(device, ()))) for device, stay in stays.items()
+        for header in tree.opened:
+            if not header.count or header.farm != farm or header.first >= stop or header.last < start:
+                continue
+            for index, reading in enumerate(open_segment(source, tree, header.seq)):
+                if start <= reading.time < stop:
+                    yield Found(reading, number, header.seq, index)
+
+
+def expected(source: SeasonSource, farm: str, stays: Iterable[Stay], found: Iterable[Reading]) -> int:
+    """Return how many readings there should be, by the devices' intervals.
+
+    For each device: the time that it stood in the field, divided by its interval, times the number of metrics that
+    it sent; a device that sent nothing counts as one with one metric.
+    """
+    metrics: dict[str, set[str]] = {}
+    for reading in found:
+        metrics.setdefault(reading.device, set()).add(reading.metric)
+    return sum(
+        (stay.stop - stay.start)
+        // max(1, source.interval(farm, stay.device))
+        * max(1, len(metrics.get(stay.device, ())))
+        for stay in stays
     )
-    return Season(tuple(found), tuple(sorted(stays)), expected, gaps)

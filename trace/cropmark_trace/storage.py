@@ -179,7 +179,7 @@ class Store(LogReader, Protocol):
         """Return the registration of a key."""
         ...
 
-    def keys(self) -> list[RegisteredKey]:
+    def registered_keys(self) -> list[RegisteredKey]:
         """Return all registered keys in the order of the log."""
         ...
 

@@ -1,14 +1,15 @@
 """A season is read from the archive as the gateways sealed it, or not at all."""
 
 import dataclasses
+from dataclasses import dataclass
 
 import pytest
 
 from cropmark_ingest.cose import public_bytes
 from cropmark_ingest.registry import Placement
 from cropmark_ingest.segment import Gap, Segment
-from cropmark_trace import season
-from cropmark_trace.season import GatewayTree, Season
+from cropmark_trace import evidence, season
+from cropmark_trace.season import Found, GatewayTree
 from cropmark_trace.storage import AlteredError
 from tests.trace.ledger.archive import HOUR, SESSION, START, Archive, key_from, reading
 
@@ -21,10 +22,26 @@ def opened(archive: Archive) -> list[GatewayTree]:
     return [season.open_tree(archive, key, size) for key, size in archive.trees("demo")]
 
 
+@dataclass
+class Season:
+    found: list[Found]
+    devices: set[str]
+    expected: int
+    gaps: int
+
+
 def north(archive: Archive, hours: int = 24) -> Season:
-    return season.read(
-        archive, opened(archive), farm="demo", field="north", start=START, end=START + hours * HOUR
-    )  # fmt: skip
+    stop = START + hours * HOUR
+    trees = opened(archive)
+    stays = season.stays_in(archive.placements("demo"), "north", START, stop)
+    found = list(season.readings(archive, trees, farm="demo", start=START, stop=stop))
+    chosen = evidence.select((item.reading for item in found), stays)
+    return Season(
+        [item for item in found if any(item.reading is reading for reading in chosen)],
+        {stay.device for stay in stays},
+        season.expected(archive, "demo", stays, chosen),
+        evidence.lost((header for tree in trees for header in tree.opened), stays, START, stop),
+    )
 
 
 def test_only_the_readings_of_devices_in_the_field_within_the_window_are_taken() -> None:
@@ -34,7 +51,7 @@ def test_only_the_readings_of_devices_in_the_field_within_the_window_are_taken()
     assert [(item.reading.device, item.reading.counter) for item in found.found] == [
         ("air-1", counter) for counter in range(24)
     ]
-    assert (found.devices, found.expected, found.gaps) == (("air-1",), 24, 0)
+    assert (found.devices, found.expected, found.gaps) == ({"air-1"}, 24, 0)
 
 
 def test_each_reading_is_found_at_its_place_in_its_segment() -> None:
