@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Path, Response
-from fastapi.responses import JSONResponse
 
 from cropmark_trace.bundle_files import BundleFiles
+from cropmark_trace.refusals import RefusingRoute, refusal
 from cropmark_trace.served_log import ServedLog
 from cropmark_trace.storage import AlteredError
 from cropmark_trace.tiles import NoSuchTileError
@@ -21,14 +21,9 @@ _NO_SNIFF: Final = {"X-Content-Type-Options": "nosniff"}
 _OCTETS: Final = "application/octet-stream"
 
 
-def refusal(status: int, error: str, step: str) -> JSONResponse:
-    """Return an error as JSON: what is wrong, and what to do next."""
-    return JSONResponse({"error": error, "next": step}, status)
-
-
 def router(log: ServedLog, bundles: BundleFiles, policy: Callable[[], bytes]) -> APIRouter:
     """Return the routes; ``policy`` gives the JSON of ``/policy.json``."""
-    routes = APIRouter(tags=["log"])
+    routes = APIRouter(tags=["log"], route_class=RefusingRoute)
 
     @routes.get("/checkpoint", response_class=Response)
     def checkpoint() -> Response:

@@ -3,7 +3,7 @@
 What is told from outside (telemetry, farm registry, chain, clocks, randomness) comes in as the ports declare it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from cropmark_trace.anchoring import Anchoring, Anchors
 from cropmark_trace.batches import Batches, random_batch
 from cropmark_trace.bundle_files import BundleFiles
 from cropmark_trace.database import Database, sqlite_engine
+from cropmark_trace.fsck import Fsck
 from cropmark_trace.gathering import Gathering
 from cropmark_trace.keystore import FileKeys
 from cropmark_trace.ledger import Ledger
@@ -21,6 +22,7 @@ from cropmark_trace.policy import Policy
 from cropmark_trace.publishing import Ask, Publishing
 from cropmark_trace.recording import FarmBook, Recording
 from cropmark_trace.records_sql import SqlStore
+from cropmark_trace.replay import Finding, Replay
 from cropmark_trace.season import SeasonSource
 from cropmark_trace.served_log import ServedLog
 
@@ -57,6 +59,16 @@ class Trace:
     batches: Batches
     log: ServedLog
     bundles: BundleFiles
+    outside: Outside
+
+    def fsck(self) -> Iterator[Finding]:
+        """Check everything that is stored; see :class:`Fsck`."""
+        replay = Replay(
+            self.store, origin=self.ledger.origin, vkey=self.ledger.vkey, registrar=self.ledger.registrar
+        )  # fmt: skip
+        yield from Fsck(
+            self.store, replay, source=self.outside.source, anchors=self.outside.anchors, bundles=self.bundles
+        ).findings()
 
     def policy(self) -> Policy:
         """Return what verifiers of this installation's bundles pin."""
@@ -113,4 +125,4 @@ def open_trace(folder: Path, *, origin: str, outside: Outside, passphrase: str |
         clock=outside.clock,
         draw=outside.draw_batch,
     )
-    return Trace(database, store, opened.ledger, parties, anchoring, batches, ServedLog(store), bundles)
+    return Trace(database, store, opened.ledger, parties, anchoring, batches, ServedLog(store), bundles, outside)
