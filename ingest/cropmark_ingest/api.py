@@ -20,7 +20,7 @@ def _notice(item: Notice) -> dict[str, Any]:
 def _quarantined(item: Quarantined) -> dict[str, Any]:
     return {
         "number": item.number, "topic": item.topic, "reason": item.reason, "detail": item.detail,
-        "received_at": item.received_at, "bytes": len(item.data),
+        "received_at": item.received_at, "bytes": item.size,
     }  # fmt: skip
 
 
@@ -72,9 +72,9 @@ def _installation(ingest: Ingest, guard: Guard) -> APIRouter:
 
     @routes.get("/quarantine/{number}")
     def quarantined(number: int) -> dict[str, Any]:
-        item = ingest.files.quarantine.get(number)
-        if item is None:
+        found = ingest.files.quarantine.get(number)
+        if found is None:
             raise HTTPException(404, {"error": f"no {number} in quarantine", "next": "list it to see the numbers"})
-        return {**_quarantined(item), "data": base64.b64encode(item.data).decode()}
+        return {**_quarantined(found[0]), "data": base64.b64encode(found[1]).decode()}
 
     return routes

@@ -3,6 +3,7 @@
 Frames and their reading are pure and here; the port says what an archive promises; ``archive_files`` is the adapter.
 """
 
+import mmap
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
@@ -11,13 +12,16 @@ from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from cropmark_ingest.segment import MAX_BODY_BYTES, MAX_HEADER_BYTES, Header, Segment
+from cropmark_ingest.storage import StorageError
 
 MAGIC: Final = b"CMSG"
+BEGINNING: Final = 12
+"""Bytes of a frame before its header."""
 _LENGTHS: Final = struct.Struct(">4sII")
 _CRC: Final = struct.Struct(">I")
 
 
-class ArchiveError(RuntimeError):
+class ArchiveError(StorageError):
     """The archive cannot be written or read; the text says what to do. Nothing was acknowledged."""
 
 
@@ -40,7 +44,10 @@ def frame(segment: Segment) -> bytes:
     return whole + _CRC.pack(zlib.crc32(whole))
 
 
-def read_frame(data: bytes, offset: int = 0) -> tuple[Segment, int]:
+Bytes = bytes | mmap.mmap
+
+
+def read_frame(data: Bytes, offset: int = 0) -> tuple[Segment, int]:
     """Return the segment at ``offset`` and where the next frame begins, or raise :class:`FrameError`."""
     start = offset + _LENGTHS.size
     if start > len(data):
@@ -58,6 +65,46 @@ def read_frame(data: bytes, offset: int = 0) -> tuple[Segment, int]:
     return Segment(data[start:middle], data[middle:end]), end + _CRC.size
 
 
+def frames(data: Bytes, start: int = 0) -> Iterator[tuple[int, int, Segment | FrameError]]:
+    """Yield begin, end and content of every frame from ``start`` on.
+
+    What is no frame is yielded as one error that ends where the next whole frame begins, or with the data: one bad
+    byte must not hide what was archived after it.
+    """
+    offset = start
+    while offset < len(data):
+        try:
+            segment, end = read_frame(data, offset)
+            yield offset, end, segment
+        except FrameError as error:
+            end = _next_frame(data, offset + 1)
+            yield offset, end, error
+        offset = end
+
+
+def _next_frame(data: Bytes, start: int) -> int:
+    at = data.find(MAGIC, start)
+    while at != -1:
+        try:
+            read_frame(data, at)
+        except FrameError:
+            at = data.find(MAGIC, at + 1)
+        else:
+            return at
+    return len(data)
+
+
+def read_header(data: bytes) -> int:
+    """Return the length of the header in a frame that begins with ``data`` (at least 12 bytes)."""
+    try:
+        magic, header_length, _ = _LENGTHS.unpack_from(data)
+    except struct.error as error:
+        raise FrameError("the file ends inside a frame's beginning") from error
+    if magic != MAGIC or header_length > MAX_HEADER_BYTES:
+        raise FrameError("no frame begins here")
+    return int(header_length)
+
+
 def file_of(header: Header) -> str:
     """Return the archive file that a segment belongs in."""
     month = datetime.fromtimestamp(header.sealed_at / 1000, UTC).strftime("%Y-%m")
@@ -68,11 +115,19 @@ class Archive(Protocol):
     """Where segments are kept for ever."""
 
     def append(self, segments: Sequence[tuple[Header, Segment]]) -> None:
-        """Keep verified segments. Durable when it returns; raises :class:`ArchiveError` and keeps none if it cannot."""
+        """Keep verified segments, each once. Durable when it returns; raises :class:`StorageError` if it cannot.
+
+        A header may come first without its body (the gateway gave it up, or it was lost on the way) and with it later:
+        then the later one counts, under a new number.
+        """
         ...
 
     def digest(self, key: bytes, seq: int) -> bytes | None:
         """Return the digest of the header archived as number ``seq`` of gateway ``key``, or None."""
+        ...
+
+    def holds(self, header: Header, *, body: bool) -> bool:
+        """Tell whether this very segment is archived, with its body if ``body``."""
         ...
 
     def segment(self, key: bytes, seq: int) -> Segment:
@@ -97,6 +152,10 @@ class Archive(Protocol):
 
     def index(self) -> list[tuple[bytes, int, bytes, Place]]:
         """Return key, seq, header digest and place of every indexed segment, in order of archiving."""
+        ...
+
+    def torn(self) -> list[str]:
+        """Return the files that hold what was moved aside because it was no whole frame."""
         ...
 
     def scan(self) -> Iterator[tuple[Place, Segment | FrameError]]:

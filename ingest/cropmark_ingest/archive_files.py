@@ -1,121 +1,139 @@
 """The archive in files, with an index in SQL that can be made again from them.
 
 Append, fsync, index; in that order. A crash between the last two leaves frames that the index does not know: opening
-reads on from where the index ends and takes them in. A frame torn by a crash was never acknowledged: it is moved aside.
+takes them in. An end torn by a crash was never acknowledged: it is moved aside. Anything broken before the end stays
+where it is, is skipped, and is named by the audit. One process at a time (``lock``), one appending thread in it.
 """
 
+import mmap
 import os
+import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import structlog
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Integer,
-    LargeBinary,
-    Row,
-    String,
-    Table,
-    UniqueConstraint,
-    func,
-    insert,
-    select,
-)
 
-from cropmark_ingest.archive import ArchiveError, FrameError, Place, file_of, frame, read_frame
-from cropmark_ingest.database import METADATA, Database
-from cropmark_ingest.segment import Header, Segment, SegmentError, open_header
+from cropmark_ingest.archive import (
+    BEGINNING,
+    ArchiveError,
+    Bytes,
+    FrameError,
+    Place,
+    file_of,
+    frame,
+    frames,
+    read_frame,
+    read_header,
+)
+from cropmark_ingest.archive_index_sql import ArchiveIndex, Indexed
+from cropmark_ingest.database import Database
+from cropmark_ingest.segment import Header, Segment, SegmentError, header_digest, open_header
 
 TORN: Final = ".torn"
-
-_segment = Table(
-    "segment",
-    METADATA,
-    Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("key", LargeBinary(32), nullable=False),
-    Column("seq", BigInteger, nullable=False),
-    Column("farm", String(32), nullable=False),
-    Column("gateway", String(32), nullable=False),
-    Column("digest", LargeBinary(32), nullable=False),
-    Column("readings", Integer, nullable=False),
-    Column("sealed_at", BigInteger, nullable=False),
-    Column("file", String(120), nullable=False),
-    Column("offset", BigInteger, nullable=False),
-    Column("length", BigInteger, nullable=False),
-    UniqueConstraint("key", "seq"),
-    sqlite_autoincrement=True,
-)
+RESERVE_BYTES: Final = 64 * 1024 * 1024
+"""What must stay free on the disk: the databases beside the archive need room to say that it is full."""
 
 log = structlog.get_logger()
 
 
 class FileArchive:
-    """The archive under one folder."""
+    """The archive under one folder. See :class:`cropmark_ingest.archive.Archive` for what each method promises."""
 
-    def __init__(self, root: Path, database: Database) -> None:
+    def __init__(self, root: Path, database: Database, *, reserve_bytes: int = RESERVE_BYTES) -> None:
         self._root = root
-        self._database = database
+        self._index = ArchiveIndex(database)
+        self._reserve = reserve_bytes
         root.mkdir(parents=True, exist_ok=True)
         self._recover()
+        self._behind = False
+        """Set while files may hold frames that the index does not know."""
 
     def _recover(self) -> None:
         """Take in what was written but not indexed, and move a torn end aside."""
-        with self._database.reading() as connection:
-            query = select(_segment.c.file, func.max(_segment.c.offset + _segment.c.length)).group_by(_segment.c.file)
-            known: dict[str, int] = {row[0]: row[1] for row in connection.execute(query)}
-        for path in sorted(self._root.glob("*/*/*.seg")):
+        known = self._index.ends()
+        for path in self._files():
             name = str(path.relative_to(self._root))
             start = known.get(name, 0)
-            if path.stat().st_size > start:
+            size = path.stat().st_size
+            if size < start:
+                log.error("archive-file-shorter-than-indexed", file=name, bytes=size, indexed=start)
+            elif size > start:
                 self._take_in(path, name, start)
 
+    def _files(self) -> list[Path]:
+        return sorted(self._root.glob("*/*/*.seg"))
+
     def _take_in(self, path: Path, name: str, start: int) -> None:
-        data = path.read_bytes()
-        offset = start
         rows = []
-        while offset < len(data):
-            try:
-                segment, end = read_frame(data, offset)
-                rows.append((open_header(segment.header), Place(name, offset, end - offset)))
-            except (FrameError, SegmentError) as error:
-                self._cut(path, data, offset, str(error))
-                break
-            offset = end
+        with _mapped(path) as data:
+            size = len(data)
+            for offset, end, found in frames(data, start):
+                if isinstance(found, FrameError):
+                    if end == size:
+                        self._move_aside(path, data[offset:], offset, str(found))
+                    else:
+                        log.error("archive-bytes-skipped", file=name, offset=offset, bytes=end - offset)
+                    continue
+                try:
+                    rows.append((open_header(found.header), Place(name, offset, end - offset)))
+                except SegmentError as error:
+                    log.error("archive-frame-skipped", file=name, offset=offset, reason=str(error))  # noqa: TRY400 - the text says it all
         if rows:
             log.warning("archive-index-behind", file=name, segments=len(rows))
-            self._index(rows)
+            self._index.add(rows)
 
     @staticmethod
-    def _cut(path: Path, data: bytes, offset: int, reason: str) -> None:
+    def _move_aside(path: Path, torn: bytes, offset: int, reason: str) -> None:
         aside = path.with_name(f"{path.name}.{offset}{TORN}")
-        aside.write_bytes(data[offset:])
-        with path.open("r+b") as out:
-            out.truncate(offset)
-            os.fsync(out.fileno())
-        log.error("archive-end-moved-aside", file=str(path), bytes=len(data) - offset, aside=str(aside), reason=reason)
+        try:
+            with aside.open("wb") as out:
+                out.write(torn)
+                out.flush()
+                os.fsync(out.fileno())
+            _sync_folder(path.parent)
+            os.truncate(path, offset)
+        except OSError as error:
+            raise ArchiveError(f"the torn end of {path} could not be moved aside: {error}. Check the disk.") from error
+        log.error("archive-end-moved-aside", file=str(path), bytes=len(torn), aside=aside.name, reason=reason)
 
     def append(self, segments: Sequence[tuple[Header, Segment]]) -> None:
-        """Keep verified segments: one write and one fsync a file. See :class:`cropmark_ingest.archive.Archive`."""
+        """Keep verified segments: one write and one fsync a file."""
+        if self._behind:
+            self._recover()
+            self._behind = False
         by_file: dict[str, list[tuple[Header, bytes]]] = defaultdict(list)
         for header, segment in segments:
-            by_file[file_of(header)].append((header, frame(segment)))
+            if not self.holds(header, body=bool(segment.body)):
+                by_file[file_of(header)].append((header, frame(segment)))
+        self._check_room(sum(len(data) for files in by_file.values() for _, data in files))
         rows = []
-        for name, frames in by_file.items():
-            offset = self._write(name, b"".join(data for _, data in frames))
-            for header, data in frames:
+        self._behind = True
+        for name, framed in by_file.items():
+            offset = self._write(self._root / name, b"".join(data for _, data in framed))
+            for header, data in framed:
                 rows.append((header, Place(name, offset, len(data))))
                 offset += len(data)
-        self._index(rows)
+        self._index.add(rows)
+        self._behind = False
 
-    def _write(self, name: str, data: bytes) -> int:
-        path = self._root / name
+    def _check_room(self, size: int) -> None:
         try:
-            fresh = not path.exists()
+            free = shutil.disk_usage(self._root).free
+        except OSError as error:
+            raise ArchiveError(f"{self._root} cannot be reached: {error}. Check the disk.") from error
+        if free < size + self._reserve:
+            raise ArchiveError(
+                f"the disk of {self._root} has {free // 2**20} MiB free, {self._reserve // 2**20} MiB are kept back. "
+                "No receipts are given until there is room: free space on it."
+            )
+
+    def _write(self, path: Path, data: bytes) -> int:
+        try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
             try:
                 offset = os.fstat(handle).st_size
                 try:
@@ -129,126 +147,122 @@ class FileArchive:
                     raise
             finally:
                 os.close(handle)
-            if fresh:
-                _sync_folder(path.parent)
+            if offset == 0:
+                for folder in (path.parent, path.parent.parent, self._root):
+                    _sync_folder(folder)
         except OSError as error:
             raise ArchiveError(f"{path} could not be written: {error}. Free space on its disk.") from error
         return offset
 
-    def _index(self, rows: Sequence[tuple[Header, Place]]) -> None:
-        values = [
-            {
-                "key": header.key, "seq": header.seq, "farm": header.farm, "gateway": header.gateway,
-                "digest": header.digest, "readings": header.count, "sealed_at": header.sealed_at,
-                "file": place.file, "offset": place.offset, "length": place.length,
-            }
-            for header, place in rows
-        ]  # fmt: skip
-        if values:
-            with self._database.writing() as connection:
-                connection.execute(insert(_segment).prefix_with("OR IGNORE", dialect="sqlite"), values)
+    def holds(self, header: Header, *, body: bool) -> bool:
+        """Tell whether this very segment is archived, with its body if ``body``."""
+        found = self._index.one(header.key, header.seq)
+        if found is None or found.digest != header.digest:
+            return False
+        return not body or bool(self._read(found).body)
 
-    def _read(self, place: Place) -> Segment:
-        path = self._root / place.file
+    def _read(self, entry: Indexed) -> Segment:
+        path = self._root / entry.place.file
         try:
             with path.open("rb") as source:
-                source.seek(place.offset)
-                data = source.read(place.length)
-            return read_frame(data)[0]
+                source.seek(entry.place.offset)
+                segment, _ = read_frame(source.read(entry.place.length))
+            _check_digest(entry, segment.header)
         except (OSError, FrameError) as error:
-            raise ArchiveError(f"{path} at byte {place.offset}: {error}. Run `cropmark fsck`.") from error
-
-    def _row(self, key: bytes, seq: int) -> Row[Any] | None:
-        with self._database.reading() as connection:
-            return connection.execute(select(_segment).where(_segment.c.key == key, _segment.c.seq == seq)).first()
+            raise _unreadable(entry, error) from error
+        return segment
 
     def digest(self, key: bytes, seq: int) -> bytes | None:
         """Return the digest of the header archived as ``seq`` of gateway ``key``."""
-        row = self._row(key, seq)
-        return None if row is None else row.digest
+        found = self._index.one(key, seq)
+        return None if found is None else found.digest
 
     def segment(self, key: bytes, seq: int) -> Segment:
-        """Return an archived segment; raise :class:`LookupError` if there is none."""
-        row = self._row(key, seq)
-        if row is None:
+        """Return an archived segment, read again and held to its digest; raise :class:`LookupError` if it is none."""
+        found = self._index.one(key, seq)
+        if found is None:
             raise LookupError(f"segment {seq} of gateway key {key.hex()[:16]} is not in the archive")
-        return self._read(Place(row.file, row.offset, row.length))
+        return self._read(found)
 
     def headers(self, key: bytes, start: int, stop: int) -> list[bytes]:
         """Return the headers from ``start`` up to ``stop``, ending before the first that is missing."""
-        query = (
-            select(_segment)
-            .where(_segment.c.key == key, _segment.c.seq >= start, _segment.c.seq < stop)
-            .order_by(_segment.c.seq)
-        )
-        with self._database.reading() as connection:
-            rows = list(connection.execute(query))
         found = []
-        for expected, row in enumerate(rows, start):
-            if row.seq != expected:
-                break
-            found.append(self._read(Place(row.file, row.offset, row.length)).header)
+        name, source = "", None
+        try:
+            for entry in self._index.between(key, start, stop):
+                try:
+                    if source is None or entry.place.file != name:
+                        if source is not None:
+                            source.close()
+                        name = entry.place.file
+                        source = (self._root / name).open("rb")
+                    source.seek(entry.place.offset)
+                    header = source.read(read_header(source.read(BEGINNING)))
+                    _check_digest(entry, header)
+                except (OSError, FrameError) as error:
+                    raise _unreadable(entry, error) from error
+                found.append(header)
+        finally:
+            if source is not None:
+                source.close()
         return found
 
     def tree_size(self, key: bytes) -> int:
         """Return how many segments of a gateway are archived from 0 on without a gap."""
-        with self._database.reading() as connection:
-            count, highest = connection.execute(
-                select(func.count(), func.max(_segment.c.seq)).where(_segment.c.key == key)
-            ).one()
-            if highest is None:
-                return 0
-            if count == highest + 1:
-                return int(count)
-            seqs = connection.scalars(select(_segment.c.seq).where(_segment.c.key == key).order_by(_segment.c.seq))
-            size = 0
-            for seq in seqs:
-                if seq != size:
-                    break
-                size += 1
-            return size
+        return self._index.tree_size(key)
 
     def after(self, number: int, limit: int) -> list[tuple[int, Segment]]:
         """Return up to ``limit`` segments archived after ``number``, in order."""
-        query = select(_segment).where(_segment.c.number > number).order_by(_segment.c.number).limit(limit)
-        with self._database.reading() as connection:
-            rows = list(connection.execute(query))
-        return [(row.number, self._read(Place(row.file, row.offset, row.length))) for row in rows]
+        return [(entry.number, self._read(entry)) for entry in self._index.after(number, limit)]
 
     def last_number(self) -> int:
         """Return the number of the segment archived last, 0 for none."""
-        with self._database.reading() as connection:
-            return int(connection.scalar(select(func.max(_segment.c.number))) or 0)
+        return self._index.last_number()
 
     def counts(self, farm: str | None = None) -> tuple[int, int]:
         """Return how many segments and readings are archived, of one farm or of all."""
-        query = select(func.count(), func.coalesce(func.sum(_segment.c.readings), 0))
-        if farm is not None:
-            query = query.where(_segment.c.farm == farm)
-        with self._database.reading() as connection:
-            segments, readings = connection.execute(query).one()
-        return int(segments), int(readings)
+        return self._index.counts(farm)
 
     def index(self) -> list[tuple[bytes, int, bytes, Place]]:
         """Return key, seq, header digest and place of every indexed segment, in order of archiving."""
-        with self._database.reading() as connection:
-            rows = connection.execute(select(_segment).order_by(_segment.c.number))
-            return [(row.key, row.seq, row.digest, Place(row.file, row.offset, row.length)) for row in rows]
+        return [(entry.key, entry.seq, entry.digest, entry.place) for entry in self._index.after(0)]
+
+    def torn(self) -> list[str]:
+        """Return the files that hold what was moved aside because it was no whole frame."""
+        return [str(path.relative_to(self._root)) for path in sorted(self._root.glob(f"*/*/*{TORN}"))]
 
     def scan(self) -> Iterator[tuple[Place, Segment | FrameError]]:
-        """Read every frame of every file; a file's scan ends at the first frame that is not whole."""
-        for path in sorted(self._root.glob("*/*/*.seg")):
+        """Read every frame of every file, and every stretch of bytes that is none."""
+        for path in self._files():
             name = str(path.relative_to(self._root))
-            data = path.read_bytes()
-            offset = 0
-            while offset < len(data):
-                try:
-                    segment, end = read_frame(data, offset)
-                except FrameError as error:
-                    yield Place(name, offset, len(data) - offset), error
-                    break
-                yield Place(name, offset, end - offset), segment
-                offset = end
+            with _mapped(path) as data:
+                for offset, end, found in frames(data):
+                    yield Place(name, offset, end - offset), found
+
+
+@contextmanager
+def _mapped(path: Path) -> Iterator[Bytes]:
+    try:
+        with path.open("rb") as source:
+            if os.fstat(source.fileno()).st_size == 0:
+                yield b""
+                return
+            with mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                yield data
+    except OSError as error:
+        raise ArchiveError(f"{path} could not be read: {error}. Check the disk.") from error
+
+
+def _check_digest(entry: Indexed, header: bytes) -> None:
+    if header_digest(header) != entry.digest:
+        raise FrameError("the header is not the one that was archived here")
+
+
+def _unreadable(entry: Indexed, error: Exception) -> ArchiveError:
+    return ArchiveError(
+        f"segment {entry.seq} of gateway key {entry.key.hex()[:16]}, in {entry.place.file} at byte "
+        f"{entry.place.offset}: {error}. Run `cropmark fsck`."
+    )
 
 
 def _sync_folder(folder: Path) -> None:

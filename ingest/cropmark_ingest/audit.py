@@ -3,15 +3,20 @@
 Used by ``cropmark fsck``. Reads only; yields findings and never stops at the first.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from cropmark_ingest.archive import Archive, FrameError
-from cropmark_ingest.project import readings_of
+from cropmark_ingest.counters import Counters
+from cropmark_ingest.project import opened
+from cropmark_ingest.reading import Reading
 from cropmark_ingest.receive import Enrolled
-from cropmark_ingest.segment import NO_PREVIOUS, Header, SegmentError, open_header
-from cropmark_ingest.store import TelemetryStore
+from cropmark_ingest.segment import NO_PREVIOUS, Header, SegmentError
+from cropmark_ingest.storage import StorageError
+from cropmark_ingest.store import TelemetryStore, Totals
+
+_NOTHING: Final = Totals(0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,46 +34,54 @@ def audit(
     enrolled: Enrolled,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Iterator[Finding]:
-    """Yield what disagrees between archive files, their index, the gateways' chains and the store."""
-    index = {(place.file, place.offset): (key, seq, digest) for key, seq, digest, place in archive.index()}
-    total = len(index)
+    """Yield what disagrees between archive files, their index, the gateways' chains and the store.
+
+    ``progress`` sees segments done and in all. What lies behind the indexed part of a file was never acknowledged and
+    is taken in at the next start: it is no finding.
+    """
+    index = archive.index()
+    at = {(place.file, place.offset): (key, seq, digest) for key, seq, digest, place in index}
+    known = {digest for _, _, digest, _ in index}
+    ends: dict[str, int] = {}
+    for _, _, _, place in index:
+        ends[place.file] = max(ends.get(place.file, 0), place.offset + place.length)
     headers: dict[bytes, dict[int, Header]] = {}
-    packs: Counter[tuple[str, str]] = Counter()
-    seen: set[tuple[str, str, str, int, int]] = set()
     for done, (place, found) in enumerate(archive.scan(), 1):
         where = f"archive file {place.file} at byte {place.offset}"
-        entry = index.pop((place.file, place.offset), None)
-        if isinstance(found, FrameError):
-            yield Finding("archive-frame", where, f"{found} (the rest of the file was not read)")
-            continue
+        entry = at.pop((place.file, place.offset), None)
         name = where if entry is None else f"segment {entry[1]} of gateway key {entry[0].hex()[:16]} ({where})"
+        if isinstance(found, FrameError):
+            if place.offset < ends.get(place.file, 0):
+                yield Finding("archive-frame", name, f"{found}; {place.length} bytes are no segment")
+            continue
         try:
-            header = open_header(found.header)
-            readings = readings_of(found)
+            header, _ = opened(found)
         except SegmentError as error:
             yield Finding("archive-segment", name, str(error))
             continue
-        if entry is None:
-            yield Finding("archive-index", where, "is not in the index")
-        elif entry != (header.key, header.seq, header.digest):
+        if entry is not None and entry != (header.key, header.seq, header.digest):
             yield Finding("archive-index", name, "the index says another segment lies here")
-        gateway = enrolled(header.key)
-        if gateway is None or (gateway.farm, gateway.gateway) != (header.farm, header.gateway):
-            yield Finding("archive-key", name, "signed by a key that is not enrolled for this gateway")
+        # The same header once without its body and once with it: the index names the latter.
+        elif entry is None and header.digest not in known and place.offset < ends.get(place.file, 0):
+            yield Finding("archive-index", where, "is not in the index")
+        yield from _signer(header, name, enrolled)
         headers.setdefault(header.key, {})[header.seq] = header
-        for item in readings:
-            identity = (item.farm, item.device, item.session, item.counter, item.index)
-            if identity not in seen:
-                seen.add(identity)
-                packs[item.farm, item.device] += 1
-        progress(done, total)
-    for (file, offset), (key, seq, _) in index.items():
+        progress(done, len(index))
+    for (file, offset), (key, seq, _) in at.items():
         yield Finding(
             "archive-missing", f"segment {seq} of gateway key {key.hex()[:16]}", f"is not in {file} at byte {offset}"
         )
+    for file in archive.torn():
+        yield Finding("archive-torn", f"archive file {file}", "was moved aside as no whole frame; look, then delete it")
     yield from _chains(headers)
-    if store is not None and store.watermark() >= archive.last_number():
-        yield from _stored(store, packs)
+    if store is not None:
+        yield from _stored(archive, store)
+
+
+def _signer(header: Header, name: str, enrolled: Enrolled) -> Iterator[Finding]:
+    gateway = enrolled(header.key)
+    if gateway is None or (gateway.farm, gateway.gateway) != (header.farm, header.gateway):
+        yield Finding("archive-key", name, "signed by a key that is not enrolled for this gateway")
 
 
 def _chains(headers: dict[bytes, dict[int, Header]]) -> Iterator[Finding]:
@@ -85,15 +98,53 @@ def _chains(headers: dict[bytes, dict[int, Header]]) -> Iterator[Finding]:
                 yield Finding("chain-fork", f"segment {seq} of gateway {header.gateway}", f"does not follow {seq - 1}")
 
 
-def _stored(store: TelemetryStore, packs: Counter[tuple[str, str]]) -> Iterator[Finding]:
-    for farm in sorted({farm for farm, _ in packs}):
-        stored = store.counts(farm)
-        archived = {device: count for (of, device), count in packs.items() if of == farm}
-        for device in sorted(stored.keys() | archived.keys()):
-            if stored.get(device, 0) != archived.get(device, 0):
-                yield Finding(
-                    "store",
-                    f"device {farm}/{device}",
-                    f"the store has {stored.get(device, 0)} readings, the archive {archived.get(device, 0)}. "
-                    "`cropmark ingest rebuild` makes the store again.",
-                )
+def _archived(archive: Archive, upto: int) -> Iterator[Reading]:
+    """Yield the readings that the store must have: in order of archiving, each pack once."""
+    held: dict[tuple[str, str, str], Counters] = {}
+    number = 0
+    while number < upto:
+        try:
+            batch = archive.after(number, 1)
+        except StorageError:
+            number += 1  # named by the scan already
+            continue
+        if not batch or batch[0][0] > upto:
+            return
+        number, segment = batch[0]
+        try:
+            _, readings = opened(segment)
+        except SegmentError:
+            continue
+        fresh: dict[tuple[str, str, str, int], bool] = {}
+        for item in readings:
+            pack = (item.farm, item.device, item.session, item.counter)
+            if pack not in fresh:
+                fresh[pack] = held.setdefault(pack[:3], Counters()).add(item.counter)
+            if fresh[pack]:
+                yield item
+
+
+def _stored(archive: Archive, store: TelemetryStore) -> Iterator[Finding]:
+    sums: dict[str, dict[tuple[str, str], list[int]]] = {}
+    for item in _archived(archive, store.watermark()):
+        total = sums.setdefault(item.farm, {}).setdefault((item.device, item.metric), [0, 0, 0, 0])
+        for place, value in enumerate((1, item.mantissa, item.time, item.flags)):
+            total[place] += value
+    for farm in sorted(sums.keys() | set(store.farms())):
+        stored = store.totals(farm)
+        archived = {source: Totals(*total) for source, total in sums.get(farm, {}).items()}
+        for source in sorted(stored.keys() | archived.keys()):
+            here, there = stored.get(source, _NOTHING), archived.get(source, _NOTHING)
+            if here == there:
+                continue
+            what = (
+                f"the store has {here.count} readings, the archive {there.count}"
+                if here.count != there.count
+                else f"its {here.count} readings do not add up to what the archive has"
+            )
+            device, metric = source
+            yield Finding(
+                "store",
+                f"device {farm}/{device}, {metric}",
+                f"{what}. `cropmark ingest rebuild` makes the store again.",
+            )

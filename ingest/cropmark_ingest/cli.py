@@ -14,12 +14,11 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from cropmark_ingest.archive import ArchiveError
 from cropmark_ingest.clock import real_ms
 from cropmark_ingest.database import DatabaseError
 from cropmark_ingest.project import rebuild as rebuild_store
 from cropmark_ingest.service import Files
-from cropmark_ingest.store import StoreError
+from cropmark_ingest.storage import StorageError
 
 app = typer.Typer(help="Archive, store, notices and quarantine.", no_args_is_help=True)
 
@@ -36,7 +35,7 @@ def opened(data: Path) -> Iterator[Files]:
             raise DatabaseError(f"{folder} does not exist. Name the data folder with --data.")
         with Files(folder, real_ms) as files:
             yield files
-    except (DatabaseError, StoreError, ArchiveError) as error:
+    except StorageError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from error
 
@@ -74,7 +73,7 @@ def status(data: Folder = Path("cropmark-data"), as_json: Json = False) -> None:
             "readings_stored": files.store.count(),
             "segments_behind": files.archive.last_number() - files.store.watermark(),
             "quarantined": files.quarantine.count(),
-            "notices": len(files.notices.all()),
+            "notices": files.notices.count(),
         }
     typer.echo(json.dumps(row) if as_json else "\n".join(f"{name:<20}{value:>14,}" for name, value in row.items()))
 
@@ -106,7 +105,7 @@ def quarantine_list(data: Folder = Path("cropmark-data"), as_json: Json = False)
         rows = [
             {
                 "number": item.number, "topic": item.topic, "reason": item.reason, "detail": item.detail,
-                "received_at": item.received_at, "bytes": len(item.data),
+                "received_at": item.received_at, "bytes": item.size,
             }
             for item in files.quarantine.newest(1_000)
         ]  # fmt: skip
@@ -117,17 +116,18 @@ def quarantine_list(data: Folder = Path("cropmark-data"), as_json: Json = False)
 def quarantine_show(number: int, data: Folder = Path("cropmark-data")) -> None:
     """Print one entry with its bytes (base64) as JSON."""
     with opened(data) as files:
-        item = files.quarantine.get(number)
-    if item is None:
+        found = files.quarantine.get(number)
+    if found is None:
         typer.echo(f"error: no {number} in quarantine; `cropmark ingest quarantine list` shows the numbers", err=True)
         raise typer.Exit(2)
+    item, kept = found
     typer.echo(
         json.dumps(
             {
                 "topic": item.topic,
                 "reason": item.reason,
                 "detail": item.detail,
-                "data": base64.b64encode(item.data).decode(),
+                "data": base64.b64encode(kept).decode(),
             },
             indent=2,
             ensure_ascii=False,

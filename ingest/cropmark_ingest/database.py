@@ -24,6 +24,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError
 
+from cropmark_ingest.storage import StorageError
+
 SCHEMA_VERSION: Final = 1
 METADATA: Final = MetaData()
 _COMPONENT: Final = "ingest"
@@ -37,7 +39,7 @@ _schema = Table(
 )
 
 
-class DatabaseError(RuntimeError):
+class DatabaseError(StorageError):
     """The database cannot be read or written, or is of another version; the text says what to do."""
 
 

@@ -7,23 +7,23 @@ quarantine. While neither can be written nothing is acknowledged, no receipt goe
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from queue import Empty, Full, Queue
+from queue import Empty, Queue
 from typing import Any, Final
 
 import paho.mqtt.client as mqtt
 import structlog
 from paho.mqtt.enums import CallbackAPIVersion
 
-from cropmark_ingest.archive import ArchiveError
-from cropmark_ingest.database import DatabaseError
 from cropmark_ingest.names import PREFIX
-from cropmark_ingest.notices import QuarantineFullError
 from cropmark_ingest.receive import Answer
 from cropmark_ingest.segment import MAX_BODY_BYTES, MAX_HEADER_BYTES
+from cropmark_ingest.storage import StorageError
 
 KEEPALIVE_SECONDS: Final = 30
 MAX_QUEUED: Final = 256
+MAX_QUEUED_BYTES: Final = 64 * 1024 * 1024
 MAX_AT_ONCE: Final = 32
+MAX_BYTES_AT_ONCE: Final = 8 * 1024 * 1024
 POLL_SECONDS: Final = 0.2
 RETRY_SECONDS: Final = 1.0
 MAX_PAYLOAD: Final = MAX_HEADER_BYTES + MAX_BODY_BYTES + 1024
@@ -49,6 +49,37 @@ class _Delivery:
     qos: int
 
 
+class _Room:
+    """Counts messages and bytes between the connection's thread and the one that works through them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._messages = 0
+        self._bytes = 0
+
+    def take(self, size: int) -> bool:
+        """Take room for one message and tell whether there was any."""
+        with self._lock:
+            if self._messages >= MAX_QUEUED or (self._bytes and self._bytes + size > MAX_QUEUED_BYTES):
+                return False
+            self._messages += 1
+            self._bytes += size
+            return True
+
+    def give(self, size: int) -> None:
+        """Give a message's room back."""
+        with self._lock:
+            self._messages -= 1
+            self._bytes -= size
+
+
+def _topic(message: mqtt.MQTTMessage) -> str:
+    try:
+        return message.topic
+    except UnicodeDecodeError:
+        return "not-utf-8"
+
+
 class MqttIntake:
     """Hands segments to ``receive`` in batches and publishes its answers."""
 
@@ -59,7 +90,9 @@ class MqttIntake:
         self._broker = broker
         self._receive = receive
         self._archived = archived
-        self._queue: Queue[_Delivery] = Queue(MAX_QUEUED)
+        self._queue: Queue[_Delivery] = Queue()
+        self._room = _Room()
+        self.turned_away = 0
         self.trouble: str | None = None
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
@@ -97,13 +130,16 @@ class MqttIntake:
         log.info("broker-connected")
         client.subscribe(f"{PREFIX}/+/+/segment", 1)
 
-    def _on_message(self, _client: mqtt.Client, _userdata: Any, message: mqtt.MQTTMessage) -> None:  # noqa: ANN401 - paho's types
-        delivery = _Delivery(message.topic, bytes(message.payload[:MAX_PAYLOAD]), message.mid, message.qos)
-        try:
+    def _on_message(self, client: mqtt.Client, _userdata: Any, message: mqtt.MQTTMessage) -> None:  # noqa: ANN401 - paho's types
+        delivery = _Delivery(_topic(message), bytes(message.payload[:MAX_PAYLOAD]), message.mid, message.qos)
+        if self._room.take(len(delivery.payload)):
             self._queue.put_nowait(delivery)
-        except Full:
-            # Not acknowledged, so not lost: its gateway sends it again when no receipt comes.
-            log.warning("queue-full", topic=message.topic)
+            return
+        # Without a receipt its gateway keeps it and sends it again. Left unacknowledged it would take a place in the
+        # broker's window until the next reconnect, and enough of them would stop everything.
+        self.turned_away += 1
+        log.warning("queue-full", topic=delivery.topic[:80], turned_away=self.turned_away)
+        client.ack(delivery.number, delivery.qos)
 
     def run(self, stop: threading.Event) -> None:
         """Work through what arrives until ``stop`` is set."""
@@ -115,23 +151,27 @@ class MqttIntake:
     def _batch(self) -> list[_Delivery]:
         try:
             batch = [self._queue.get(timeout=POLL_SECONDS)]
+            size = len(batch[0].payload)
         except Empty:
             return []
-        while len(batch) < MAX_AT_ONCE:
+        while len(batch) < MAX_AT_ONCE and size < MAX_BYTES_AT_ONCE:
             try:
                 batch.append(self._queue.get_nowait())
             except Empty:
                 break
+            size += len(batch[-1].payload)
         return batch
 
     def _keep(self, batch: Sequence[_Delivery], stop: threading.Event) -> bool:
         while True:
             try:
                 answers = self._receive([(item.topic, item.payload) for item in batch])
-            except (ArchiveError, QuarantineFullError, DatabaseError) as error:
-                if self.trouble is None:
+            except Exception as error:  # whatever it is, this thread must live on to try again
+                if not isinstance(error, StorageError):
+                    log.exception("intake-failed")
+                elif self.trouble is None:
                     log.error("no-receipts", reason=str(error))  # noqa: TRY400 - the text says it all
-                self.trouble = str(error)
+                self.trouble = str(error) or type(error).__name__
                 if stop.wait(RETRY_SECONDS):
                     return False
                 continue
@@ -140,4 +180,5 @@ class MqttIntake:
                 self._client.publish(answer.topic, answer.receipt, qos=1)
             for item in batch:
                 self._client.ack(item.number, item.qos)
+                self._room.give(len(item.payload))
             return True

@@ -1,17 +1,18 @@
 """Bring archived segments into the store, in order, behind a watermark; and rebuild the store from nothing."""
 
 import threading
-from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
 import structlog
 
-from cropmark_ingest.archive import Archive, ArchiveError
-from cropmark_ingest.notices import Kind, Notices
-from cropmark_ingest.reading import Flag, Reading
-from cropmark_ingest.segment import Segment, SegmentError, open_body, open_header
-from cropmark_ingest.store import StoreError, TelemetryStore
+from cropmark_ingest.archive import Archive
+from cropmark_ingest.notices import Cleared, Kind, Note, Notices
+from cropmark_ingest.reading import Reading
+from cropmark_ingest.segment import Header, Segment, SegmentError, open_body, open_header
+from cropmark_ingest.storage import StorageError
+from cropmark_ingest.store import TelemetryStore
+from cropmark_ingest.watch import Known, of_gaps, of_link, of_readings
 
 SEGMENTS_AT_ONCE: Final = 16
 IDLE_SECONDS: Final = 0.5
@@ -20,18 +21,16 @@ RETRY_SECONDS: Final = 1.0
 log = structlog.get_logger()
 
 
-def readings_of(segment: Segment) -> list[Reading]:
-    """Return a segment's readings, verified again; none where the gateway had to give the body up."""
+def opened(segment: Segment) -> tuple[Header, list[Reading]]:
+    """Return a segment's header and readings, verified again; no readings where the body was given up or is missing."""
     header = open_header(segment.header)
-    return [] if not segment.body and header.body_length else open_body(header, segment.body)
+    return header, [] if not segment.body and header.body_length else open_body(header, segment.body)
 
 
 class Projector:
-    """Follows the archive. ``known`` tells whether a device of a farm is registered."""
+    """Follows the archive with two watermarks: the store's, and that of the notices."""
 
-    def __init__(
-        self, archive: Archive, store: TelemetryStore, notices: Notices, *, known: Callable[[str, str], bool]
-    ) -> None:
+    def __init__(self, archive: Archive, store: TelemetryStore, notices: Notices, *, known: Known) -> None:
         self._archive = archive
         self._store = store
         self._notices = notices
@@ -40,49 +39,54 @@ class Projector:
         self.trouble: str | None = None
 
     def run(self, stop: threading.Event) -> None:
-        """Keep the store up to date until ``stop`` is set."""
+        """Keep the store up to date until ``stop`` is set, whatever happens."""
         while not stop.is_set():
             try:
                 busy = self.step()
                 self.trouble = None
-            except (StoreError, ArchiveError) as error:
-                self.trouble = str(error)
-                log.error("projection-stopped", reason=str(error))  # noqa: TRY400 - the text says it all
+            except StorageError as error:
+                self._stumble(str(error))
+                stop.wait(RETRY_SECONDS)
+                continue
+            except Exception as error:
+                log.exception("projection-failed")
+                self._stumble(f"the projection failed: {type(error).__name__}: {error}. The log says where.")
                 stop.wait(RETRY_SECONDS)
                 continue
             if not busy:
                 self.wake.wait(IDLE_SECONDS)
                 self.wake.clear()
 
+    def _stumble(self, reason: str) -> None:
+        if self.trouble != reason:
+            log.error("projection-stopped", reason=reason)
+        self.trouble = reason
+
     def step(self) -> bool:
         """Project some segments; tell whether there were any."""
-        found = self._archive.after(self._store.watermark(), SEGMENTS_AT_ONCE)
+        stored, noted = self._store.watermark(), self._notices.watermark()
+        found = self._archive.after(min(stored, noted), SEGMENTS_AT_ONCE)
         if not found:
             return False
+        changes: list[Note | Cleared] = []
         readings: list[Reading] = []
         for number, segment in found:
             try:
-                readings.extend(readings_of(segment))
+                header, rows = opened(segment)
             except SegmentError as error:
                 # It was whole when it was archived. What it says now is not believed; fsck names it too.
-                self._notices.note(Kind.QUARANTINED, "", f"archive/{number}", f"no longer verifies: {error}")
-        self._store.write(readings, found[-1][0])
-        self._remark(readings)
+                changes.append(Note(Kind.UNREADABLE, "", f"archive/{number}", f"no longer verifies: {error}", 0))
+                continue
+            if number > stored:
+                readings.extend(rows)
+            if number > noted:
+                changes += of_link(self._archive, header) + of_gaps(header) + of_readings(rows, self._known)
+        last = found[-1][0]
+        if last > stored:
+            self._store.write(readings, last)
+        if last > noted:
+            self._notices.record(changes, last)
         return True
-
-    def _remark(self, readings: list[Reading]) -> None:
-        unknown: Counter[tuple[str, str]] = Counter()
-        flagged: Counter[tuple[str, str, str]] = Counter()
-        for item in readings:
-            if item.flags:
-                for flag in Flag(item.flags):
-                    flagged[item.farm, item.device, f"{item.metric} {str(flag.name).lower().replace('_', '-')}"] += 1
-            unknown[item.farm, item.device] += 1
-        for (farm, device), count in unknown.items():
-            if not self._known(farm, device):
-                self._notices.note(Kind.UNKNOWN_DEVICE, farm, device, "sends readings and is not registered", count)
-        for (farm, device, what), count in flagged.items():
-            self._notices.note(Kind.FLAGGED, farm, f"{device} {what}", "readings were flagged", count)
 
 
 def rebuild(archive: Archive, store: TelemetryStore, progress: Callable[[int, int], None]) -> int:
@@ -94,7 +98,7 @@ def rebuild(archive: Archive, store: TelemetryStore, progress: Callable[[int, in
         readings: list[Reading] = []
         for number, segment in found:
             try:
-                readings.extend(readings_of(segment))
+                readings.extend(opened(segment)[1])
             except SegmentError as error:
                 log.error("segment-left-out", number=number, reason=str(error))  # noqa: TRY400 - the text says it all
         stored += store.write(readings, found[-1][0])

@@ -221,6 +221,35 @@ def open_header(data: bytes) -> Header:
     )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Whose segment a header says it is. Nothing about it is verified: it tells only where to answer."""
+
+    farm: str
+    gateway: str
+    seq: int
+    digest: bytes
+
+
+def claimed(data: bytes) -> Claim | None:
+    """Return what an unverified header claims, or None if it does not say."""
+    if len(data) > MAX_HEADER_BYTES:
+        return None
+    try:
+        match cbor.decode(data):
+            case [bytes(), dict(), bytes() as payload, bytes()]:
+                parts = cbor.decode(payload)
+            case _:
+                return None
+        match parts:
+            case ["cropmark/segment/v1", str() as farm, str() as gateway, int() as seq, *_] if cbor.is_int(seq, low=0):
+                return Claim(names.name(farm), names.name(gateway), seq, header_digest(data))
+            case _:
+                return None
+    except (CborError, names.BadNameError):
+        return None
+
+
 def _gap(raw: cbor.Value) -> Gap:
     match raw:
         case [str() as reason, str() as device, bytes() as session, int() as first, int() as last] if (

@@ -1,6 +1,7 @@
 """Wire ingest together for the process that runs it: archive, registry, store, intake, projector."""
 
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,6 +11,7 @@ from cropmark_ingest.archive_files import FileArchive
 from cropmark_ingest.clock import Clock
 from cropmark_ingest.database import Database, sqlite_engine
 from cropmark_ingest.intake_mqtt import Broker, MqttIntake
+from cropmark_ingest.lock import FolderLock
 from cropmark_ingest.notices_sql import SqlNotices, SqlQuarantine
 from cropmark_ingest.project import Projector
 from cropmark_ingest.receive import Receiver
@@ -23,17 +25,21 @@ class Files:
     """Everything that lies in ingest's folder, opened. One process at a time."""
 
     def __init__(self, folder: Path, now: Clock) -> None:
-        self.database = Database(sqlite_engine(folder / "ingest.sqlite"))
-        self.registry = Registry(self.database)
-        self.archive = FileArchive(folder / "archive", self.database)
-        self.notices = SqlNotices(self.database, now)
-        self.quarantine = SqlQuarantine(self.database, now)
-        self.store = DuckDBStore(folder / "telemetry.duckdb")
+        with ExitStack() as stack:
+            stack.enter_context(FolderLock(folder))
+            self.database = Database(sqlite_engine(folder / "ingest.sqlite"))
+            stack.callback(self.database.close)
+            self.registry = Registry(self.database)
+            self.archive = FileArchive(folder / "archive", self.database)
+            self.notices = SqlNotices(self.database, now)
+            self.quarantine = SqlQuarantine(self.database, now)
+            self.store = DuckDBStore(folder / "telemetry.duckdb")
+            stack.callback(self.store.close)
+            self._opened = stack.pop_all()
 
     def close(self) -> None:
-        """Close store and database."""
-        self.store.close()
-        self.database.close()
+        """Close store and database, and give the folder free."""
+        self._opened.close()
 
     def __enter__(self) -> Self:
         return self
@@ -50,7 +56,7 @@ class Ingest:
         self._stop = threading.Event()
         self._known: set[tuple[str, str]] = set()
         self._projector = Projector(self.files.archive, self.files.store, self.files.notices, known=self._is_known)
-        receiver = Receiver(
+        self._receiver = Receiver(
             self.files.archive,
             enrolled=self.files.registry.gateway,
             notices=self.files.notices,
@@ -59,7 +65,7 @@ class Ingest:
             now=now,
         )
         self._intake = MqttIntake(
-            broker, client_id="cropmark-ingest", receive=receiver.receive, archived=self._projector.wake.set
+            broker, client_id="cropmark-ingest", receive=self._receiver.receive, archived=self._projector.wake.set
         )
         self._threads = [
             threading.Thread(target=self._intake.run, args=(self._stop,), name="ingest-intake"),
@@ -95,7 +101,11 @@ class Ingest:
             "readings_stored": self.files.store.count(farm),
             "segments_behind": self.files.archive.last_number() - self.files.store.watermark(),
             "quarantined": self.files.quarantine.count(),
-            "notices": len(self.files.notices.all(farm)),
+            "notices": self.files.notices.count(farm),
             "broker_connected": self._intake.connected,
-            "trouble": [text for text in (self._intake.trouble, self._projector.trouble) if text is not None],
+            "trouble": [
+                text
+                for text in (self._intake.trouble, self._receiver.trouble, self._projector.trouble)
+                if text is not None
+            ],
         }

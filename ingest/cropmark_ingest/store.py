@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cropmark_ingest.reading import Reading
+from cropmark_ingest.storage import StorageError
 
 
-class StoreError(RuntimeError):
+class StoreError(StorageError):
     """The store failed; nothing was written. The text says what to do."""
 
 
@@ -35,6 +36,16 @@ class Bucket:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What the readings of one device and metric add up to; held against the archive by the audit."""
+
+    count: int
+    mantissas: int
+    times: int
+    flags: int
+
+
 class TelemetryStore(Protocol):
     """Readings by farm, device and metric."""
 
@@ -51,7 +62,10 @@ class TelemetryStore(Protocol):
         ...
 
     def latest(self, farm: str, devices: Sequence[str]) -> list[Latest]:
-        """Return the newest value of each device and metric; late data never moves it back."""
+        """Return the newest value of each device and metric; late data never moves it back.
+
+        Newest by event time; where that lies ahead of the gateway's clock, by the gateway's.
+        """
         ...
 
     def series(  # noqa: PLR0913 - a query
@@ -61,7 +75,7 @@ class TelemetryStore(Protocol):
         """Return buckets of ``width`` milliseconds from ``start`` up to ``stop``, only those that have readings.
 
         Buckets begin at multiples of ``width`` in local time, which is ``offset`` milliseconds ahead of UTC. Readings
-        that carry any of the flags ``without`` are left out.
+        that carry any of the flags ``without`` are left out, and those with other decimals than the catalogue's.
         """
         ...
 
@@ -71,6 +85,14 @@ class TelemetryStore(Protocol):
 
     def counts(self, farm: str) -> dict[str, int]:
         """Return how many readings are stored of each device of a farm."""
+        ...
+
+    def totals(self, farm: str) -> dict[tuple[str, str], Totals]:
+        """Return what the stored readings of each device and metric of a farm add up to."""
+        ...
+
+    def farms(self) -> list[str]:
+        """Return the farms that have readings in the store."""
         ...
 
     def clear(self) -> None:

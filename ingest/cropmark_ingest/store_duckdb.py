@@ -6,6 +6,8 @@ Once-only is by counter ranges for each farm, device and session, in the same tr
 import json
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,10 +15,11 @@ import duckdb
 import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 
 from cropmark_ingest.counters import Counters
+from cropmark_ingest.metric import CATALOGUE
 from cropmark_ingest.reading import Reading
-from cropmark_ingest.store import Bucket, Latest, StoreError
+from cropmark_ingest.store import Bucket, Latest, StoreError, Totals
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS meta (version INTEGER NOT NULL, watermark BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS reading (
@@ -27,13 +30,14 @@ CREATE TABLE IF NOT EXISTS held (farm VARCHAR NOT NULL, device VARCHAR NOT NULL,
   counters VARCHAR NOT NULL, PRIMARY KEY (farm, device, session));
 CREATE TABLE IF NOT EXISTS latest (farm VARCHAR NOT NULL, device VARCHAR NOT NULL, metric VARCHAR NOT NULL,
   time BIGINT NOT NULL, mantissa BIGINT NOT NULL, decimals TINYINT NOT NULL, flags USMALLINT NOT NULL,
-  PRIMARY KEY (farm, device, metric));
+  rank BIGINT NOT NULL, PRIMARY KEY (farm, device, metric));
 """
 _COLUMNS: Final = (
     ("farm", pa.string()), ("device", pa.string()), ("metric", pa.string()), ("time", pa.int64()),
     ("mantissa", pa.int64()), ("decimals", pa.int8()), ("flags", pa.uint16()), ("session", pa.string()),
     ("counter", pa.int64()), ("index", pa.uint16()), ("gateway_time", pa.int64()),
 )  # fmt: skip
+_ROW: Final = attrgetter(*(name for name, _ in _COLUMNS))
 _Source = tuple[str, str, str]
 
 
@@ -50,7 +54,11 @@ class DuckDBStore:
             if row is None:
                 self._database.execute("INSERT INTO meta VALUES (?, 0)", [SCHEMA_VERSION])
             elif row[0] != SCHEMA_VERSION:
-                raise StoreError(f"{path} has schema {row[0]}; move it aside and run `cropmark ingest rebuild`")
+                self._database.close()
+                raise StoreError(
+                    f"{path} has schema {row[0]}, this Cropmark knows {SCHEMA_VERSION}. Move it aside: the store "
+                    "is made again from the archive."
+                )
         except duckdb.Error as error:
             raise StoreError(
                 f"{path} cannot be opened: {error}. It can be rebuilt: move it aside, then `cropmark ingest rebuild`."
@@ -80,7 +88,8 @@ class DuckDBStore:
                 cursor.execute("UPDATE meta SET watermark = ?", [watermark])
                 cursor.execute("COMMIT")
             except duckdb.Error as error:
-                cursor.execute("ROLLBACK")
+                with suppress(duckdb.Error):  # there may be no transaction to undo any more
+                    cursor.execute("ROLLBACK")
                 raise StoreError(f"the store could not be written: {error}. Free space on its disk.") from error
             finally:
                 cursor.close()
@@ -108,16 +117,22 @@ class DuckDBStore:
     @staticmethod
     def _insert(cursor: duckdb.DuckDBPyConnection, new: Sequence[Reading]) -> None:
         batch = pa.table(
-            [pa.array([getattr(item, name) for item in new], kind) for name, kind in _COLUMNS],
+            [
+                pa.array(values, kind)
+                for values, (_, kind) in zip(zip(*map(_ROW, new), strict=True), _COLUMNS, strict=True)
+            ],
             names=[name for name, _ in _COLUMNS],
         )
         cursor.register("batch", batch)
         cursor.execute("INSERT INTO reading SELECT * FROM batch")
         cursor.execute(
-            "INSERT INTO latest SELECT farm, device, metric, max(time), arg_max(mantissa, time), "
-            "arg_max(decimals, time), arg_max(flags, time) FROM batch GROUP BY farm, device, metric "
+            # A time ahead of the gateway's counts as that of arrival: a clock in the future must not pin the value.
+            "INSERT INTO latest SELECT farm, device, metric, time, mantissa, decimals, flags, "
+            "least(time, gateway_time) FROM batch QUALIFY row_number() OVER (PARTITION BY farm, device, metric "
+            "ORDER BY least(time, gateway_time) DESC, counter DESC, index DESC) = 1 "
             "ON CONFLICT DO UPDATE SET time = excluded.time, mantissa = excluded.mantissa, "
-            "decimals = excluded.decimals, flags = excluded.flags WHERE excluded.time >= latest.time"
+            "decimals = excluded.decimals, flags = excluded.flags, rank = excluded.rank "
+            "WHERE excluded.rank >= latest.rank"
         )
         cursor.unregister("batch")
 
@@ -148,15 +163,18 @@ class DuckDBStore:
         without: int = 0,
     ) -> list[Bucket]:  # fmt: skip
         """See :class:`cropmark_ingest.store.TelemetryStore`."""
+        if width <= 0:
+            raise ValueError(f"a window has at least 1 ms, not {width}")
+        row = CATALOGUE.get(metric)
         rows = self._query(
-            "SELECT (time + $offset) // $width * $width - $offset AS start, min(mantissa), max(mantissa), "
-            "avg(mantissa), sum(mantissa)::BIGINT, count(*) FROM reading "
-            "WHERE farm = $farm AND metric = $metric AND time >= $start "
-            "AND time < $stop AND device IN (SELECT unnest($devices::VARCHAR[])) AND (flags & $without) = 0 "
-            "GROUP BY 1 ORDER BY 1",
+            # Floored, not truncated: there is time before 1970. Sums have 128 bits: one absurd value must not end all.
+            "SELECT time - ((time + $offset) % $width + $width) % $width AS start, min(mantissa), max(mantissa), "
+            "avg(mantissa), sum(mantissa), count(*) FROM reading WHERE farm = $farm AND metric = $metric "
+            "AND time >= $start AND time < $stop AND device IN (SELECT unnest($devices::VARCHAR[])) "
+            "AND (flags & $without) = 0 AND decimals = coalesce($decimals::TINYINT, decimals) GROUP BY 1 ORDER BY 1",
             {
                 "offset": offset, "width": width, "farm": farm, "metric": metric, "start": start, "stop": stop,
-                "devices": list(devices), "without": without,
+                "devices": list(devices), "without": without, "decimals": None if row is None else row.decimals,
             },
         )  # fmt: skip
         return [Bucket(*row) for row in rows]
@@ -173,11 +191,33 @@ class DuckDBStore:
             self._query("SELECT device, count(*) FROM reading WHERE farm = ? GROUP BY device ORDER BY 1", [farm])
         )
 
+    def totals(self, farm: str) -> dict[tuple[str, str], Totals]:
+        """See :class:`cropmark_ingest.store.TelemetryStore`."""
+        rows = self._query(
+            "SELECT device, metric, count(*), sum(mantissa), sum(time), sum(flags) FROM reading WHERE farm = ? "
+            "GROUP BY device, metric ORDER BY device, metric",
+            [farm],
+        )
+        return {(device, metric): Totals(*map(int, sums)) for device, metric, *sums in rows}
+
+    def farms(self) -> list[str]:
+        """See :class:`cropmark_ingest.store.TelemetryStore`."""
+        return [farm for (farm,) in self._query("SELECT DISTINCT farm FROM reading ORDER BY farm")]
+
     def clear(self) -> None:
         """See :class:`cropmark_ingest.store.TelemetryStore`."""
         with self._write_lock:
-            self._database.execute(
-                "BEGIN; DELETE FROM reading; DELETE FROM held; DELETE FROM latest; "
-                "UPDATE meta SET watermark = 0; COMMIT"
-            )
+            cursor = self._database.cursor()
+            try:
+                cursor.execute("BEGIN")
+                for table in ("reading", "held", "latest"):
+                    cursor.execute(f"DELETE FROM {table}")  # noqa: S608 - a name from the line above
+                cursor.execute("UPDATE meta SET watermark = 0")
+                cursor.execute("COMMIT")
+            except duckdb.Error as error:
+                with suppress(duckdb.Error):
+                    cursor.execute("ROLLBACK")
+                raise StoreError(f"the store could not be emptied: {error}") from error
+            finally:
+                cursor.close()
             self._held.clear()
