@@ -218,7 +218,7 @@ def _new_key(entropy: Callable[[int], bytes]) -> bytes:
 
 
 def _deploy(file: ChainFile, chain: "EmbeddedChain", key: bytes, log_ids: Iterable[bytes]) -> tuple[bytes, bytes]:
-    """Deploy the contract and appoint the key as publisher in one block, so that the first anchor's time is not ahead."""
+    """Deploy the contract and appoint the key as publisher, in one block: each further one would be dated ahead."""
     from cropmark_contracts.chain_view import created_address  # noqa: PLC0415 - loads py-evm
     from cropmark_contracts.embedded_chain import Transaction, address_of  # noqa: PLC0415 - loads py-evm
 
