@@ -75,8 +75,9 @@ class Season:
     def batch(self) -> dict[str, Any]:
         """Return the season's batch, opening it if there is none."""
         rows = self._patiently(lambda: self._api.get(f"{self._farm}/batches"))["batches"]
-        if rows:
-            return dict(rows[-1])
+        mine = [row for row in rows if row["field"] == demo_farm.HARVESTED_FIELD]
+        if mine:
+            return dict(mine[-1])
         product = {"en": demo_farm.PRODUCT.en, "zh": demo_farm.PRODUCT.zh}
         body = {"field": demo_farm.HARVESTED_FIELD, "product": product}
         return dict(self._patiently(lambda: self._api.post(f"{self._farm}/batches", body)))
@@ -86,12 +87,12 @@ class Season:
         batch = self.batch()["batch"]
         path = f"{self._farm}/batches/{batch}"
         recorded = len(self._patiently(lambda: self._api.get(path))["records"])
-        for deed in demo_farm.deeds(self._days)[recorded:]:
+        for position, deed in list(enumerate(demo_farm.deeds(self._days)))[recorded:]:
             moment = self._from + round(deed.day * demo_farm.DAY_MS)
             while self._clock() < moment or (deed.day >= self._days and not self._settled(progress)):
                 progress(self.counts())
                 self._pause()
-            body = {"step": deed.step, "facts": deed.facts, "occurredAt": moment}
+            body = {"step": deed.step, "facts": deed.facts, "occurredAt": moment, "position": position}
             self._patiently(functools.partial(self._api.post, f"{path}/records", body))
             did(deed.step)
         published = self._patiently(lambda: self._api.post(f"{path}/publish", {}))

@@ -209,7 +209,7 @@ class _Run:
 
     def _show(self, played: Played | None) -> None:
         say = self._terminal.say
-        link = self._api.post("/api/v1/sign-in-links", {})["path"]
+        link = self._api.post("/api/v1/signin/links", {"name": "farmer"})["path"]
         addresses = {
             "Farmer's pages (one-time link)": f"{self._layout.local_url}{link}",
             "Farmer's pages": f"{self._layout.local_url}/farm",
