@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cropmark_ingest import cbor, cose, merkle, segment
 from cropmark_ingest.metric import CATALOGUE
 from cropmark_ingest.reading import Reading
-from cropmark_ingest.segment import NO_PREVIOUS, Gap, Segment
+from cropmark_ingest.segment import NO_PREVIOUS, Gap, Header, Segment, open_header
 
 FARM = "demo"
 GATEWAY = "gw-1"
@@ -106,3 +106,8 @@ def forged(body: bytes, readings: Sequence[Reading], **members: cbor.Value) -> S
     }
     assert members.keys() <= parts.keys()
     return Segment(cose.sign1(cbor.encode(list((parts | members).values())), segment.DOMAIN, KEY), body)
+
+
+def headed(segments: Sequence[Segment]) -> list[tuple[Header, Segment]]:
+    """Open the headers, as an archive takes them."""
+    return [(open_header(item.header), item) for item in segments]
