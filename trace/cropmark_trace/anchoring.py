@@ -9,7 +9,7 @@ from typing import Protocol
 
 from cropmark_trace.policy import PinnedChain
 from cropmark_trace.record import NotBefore
-from cropmark_trace.storage import AnchorFact, Head, Store
+from cropmark_trace.storage import AlteredError, AnchorFact, Head, Store
 
 
 class AnchorError(RuntimeError):
@@ -63,19 +63,22 @@ class Anchoring:
         self._store = store
         self._anchors = anchors
 
-    def newest(self) -> AnchorFact | None:
-        """Return the anchor of the largest checkpoint so far."""
-        return max(self._store.anchors(), key=lambda fact: fact.size, default=None)
-
     def anchor(self, head: Head) -> AnchorFact | None:
-        """Anchor ``head`` and return the fact once it is remembered; None when the chain cannot be had now."""
+        """Anchor ``head`` and return the fact once it is remembered; None when the chain cannot be had now.
+
+        Raise :class:`AlteredError` if the chain holds another root for this size: one log has two histories then.
+        """
         if self._anchors is None or head.size == 0:
             return None
         try:
-            if self._anchors.root_at(head.size) == head.root:
-                for known in self._store.anchors():
-                    if known.size == head.size and self._anchors.block_hash(known.block) == known.block_hash:
-                        return known
+            held = self._anchors.root_at(head.size)
+            if held is not None and held != head.root:
+                raise AlteredError(
+                    f"the chain holds root {held.hex()} for size {head.size}, this log has {head.root.hex()}"
+                )
+            known = [fact for fact in self._store.anchors() if fact.size == head.size and self._is_there(fact)]
+            if held is not None and known:
+                return known[0]
             fact = self._anchors.anchor(head.size, head.root)
         except AnchorError:
             return None
@@ -92,6 +95,23 @@ class Anchoring:
         return list(dict.fromkeys(pins))
 
     def not_before(self) -> NotBefore | None:
-        """Return what a record written now shows to be newer than: the largest anchored checkpoint and its block."""
-        fact = self.newest()
-        return None if fact is None else NotBefore(fact.size, fact.root, fact.chain, fact.block, fact.block_hash)
+        """Return what a record written now shows to be newer than: the largest anchored checkpoint and its block.
+
+        A block that the chain no longer has is passed over; while the chain is silent, what is remembered counts.
+        """
+        facts = sorted(self._store.anchors(), key=lambda fact: (fact.size, fact.block), reverse=True)
+        try:
+            newest = next((fact for fact in facts if self._is_there(fact)), None)
+        except AnchorError:
+            newest = next(iter(facts), None)
+        if newest is None:
+            return None
+        return NotBefore(newest.size, newest.root, newest.chain, newest.block, newest.block_hash)
+
+    def _is_there(self, fact: AnchorFact) -> bool:
+        now = self._anchors
+        return (
+            now is not None
+            and (fact.chain, fact.contract) == (now.chain_id, now.contract)
+            and now.block_hash(fact.block) == fact.block_hash
+        )

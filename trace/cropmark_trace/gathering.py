@@ -64,6 +64,12 @@ class Gathering:
             if not size:
                 continue
             tree = season.open_tree(self._source, key, size)
+            for header in tree.opened:
+                if (header.farm, header.gateway) != (registered.farm, registered.party):
+                    raise RefusedError(
+                        f"{season.segment_name(header)} is signed with the key of gateway {registered.party} "
+                        f"(farm {registered.farm}). Enrol the gateway under the name that it signs with."
+                    )
             if logged is not None and tree.root(logged.size) != logged.root:
                 raise AlteredError(
                     f"the archive's first {logged.size} headers of gateway {registered.party} are not the logged ones"

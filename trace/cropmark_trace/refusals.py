@@ -15,6 +15,7 @@ from starlette.types import Message, Receive
 
 from cropmark_ingest.names import BadNameError
 from cropmark_trace.admission import RefusedError
+from cropmark_trace.keystore import KeystoreError
 from cropmark_trace.publishing import NotIssuedError
 from cropmark_trace.recording import UnknownError
 from cropmark_trace.storage import AlteredError, StorageError
@@ -29,6 +30,7 @@ _STATUS: Final[Mapping[type[Exception], tuple[int, str]]] = {
     NotIssuedError: (409, "Nothing was issued. Whoever runs this server: cropmark fsck."),
     AlteredError: (409, _DAMAGED),
     MissingNodeError: (409, _DAMAGED),
+    KeystoreError: (503, "Nothing was signed. Whoever runs this server: mend the key file and try again."),
     StorageError: (503, "Nothing was recorded. Try again; whoever runs this server: check the disk."),
 }
 

@@ -37,6 +37,7 @@ class Archive:
         self.farms: dict[bytes, str] = {}
         self.places = list(placements)
         self.every = interval
+        self.names: dict[bytes, str] = {}
 
     def seal(
         self, key: Ed25519PrivateKey, readings: Sequence[Reading], *, farm: str = "demo", gaps: Sequence[Gap] = ()
@@ -46,8 +47,9 @@ class Archive:
         self.farms[public_bytes(key)] = farm
         prev = header_digest(chain[-1].header) if chain else NO_PREVIOUS
         sealed_at = max((item.time for item in readings), default=START)
+        gateway = self.names.get(public_bytes(key), "gw-1")
         made = seal(
-            readings, farm=farm, gateway="gw-1", seq=len(chain), prev=prev, sealed_at=sealed_at, gaps=gaps, key=key
+            readings, farm=farm, gateway=gateway, seq=len(chain), prev=prev, sealed_at=sealed_at, gaps=gaps, key=key
         )
         chain.append(made)
         return made

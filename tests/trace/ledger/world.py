@@ -93,7 +93,7 @@ class Chain:
     def ask(self, question: ChainQuestion) -> ChainFacts | None:
         """Answer as an RPC would."""
         root = dict(self.blocks).get(question.size)
-        facts = {number: self._fact(number) for number in question.blocks}
+        facts = {number: self._fact(number) for number in question.blocks if number < len(self.blocks)}
         return ChainFacts(
             "test", self.chain_id, None if root is None else "0x" + root.hex(),
             {number: Block(fact.block_hash, fact.time) for number, fact in facts.items()},
