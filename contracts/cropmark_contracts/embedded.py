@@ -133,12 +133,15 @@ class EmbeddedRegistry:
                     )
 
     def damage(self) -> tuple[str, ...]:
-        """Check the whole chain file: digests and links of its blocks and state, and the index against the contract.
+        """Check the whole chain file: digests and links of its blocks and state, then the index against the contract.
 
-        Returns one sentence per fault, none for a sound file. For ``cropmark fsck``: it reads everything.
+        Returns one sentence per fault, none for a sound file. For ``cropmark fsck``: it reads everything, and a file
+        opened without log ids is read as far as it can be. Raises ChainUnavailable where it cannot go on.
         """
         with self.chain.reading():
             faults = list(self.chain.damage())
+            if faults:
+                return tuple(faults)
             for row in self._file.anchors():
                 log_id, size, root, number, block_hash, transaction, moment = row
                 where = f"the anchor of size {size} in the index"

@@ -204,27 +204,30 @@ class EmbeddedChain:
             return computation.output
 
     def damage(self) -> tuple[str, ...]:
-        """Check every stored block, trie node and code against its digest, and every block's link to the one before.
+        """Check every stored block, trie node and code against its digest, then every block's link to the one before.
 
-        Returns one sentence per fault, none for a sound file. Reads the whole file.
+        Returns one sentence per fault, none for a sound chain. Reads the whole file. Links are followed only if all
+        digests are right.
         """
-        faults: list[str] = []
         with self.reading():
-            for key, value in self._file.entries():
+            faults = tuple(
+                f"the entry {key.hex()} of the chain file was changed"
+                for key, value in self._file.entries()
                 # Nodes, headers and code lie under their digest; the other keys are longer and name what they lead to.
-                if len(key) == 32 and keccak(value) != key:
-                    faults.append(f"the entry {key.hex()} of the chain file was changed")
-            expected = self._file.fact("genesis")
-            for number in range(self._chain.get_canonical_head().block_number + 1):
-                header = self._header(number)
-                if header is None:
-                    faults.append(f"block {number} is missing")
-                    break
-                before = header.parent_hash if number else header.hash
-                if before != expected:
-                    faults.append(f"block {number} does not follow the block before it")
-                expected = header.hash
-        return tuple(faults)
+                if len(key) == 32 and keccak(value) != key
+            )
+            return faults or tuple(self._broken_links())
+
+    def _broken_links(self) -> Iterator[str]:
+        expected = self._file.fact("genesis")
+        for number in range(self._chain.get_canonical_head().block_number + 1):
+            header = self._header(number)
+            if header is None:
+                yield f"block {number} is missing"
+                return
+            if (header.parent_hash if number else header.hash) != expected:
+                yield f"block {number} does not follow the block before it"
+            expected = header.hash
 
     @contextmanager
     def reading(self) -> Iterator[None]:

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eth_abi.abi import decode, encode
+from eth_utils.abi import function_signature_to_4byte_selector
+
 from cropmark_contracts.artifact import artifact
 from cropmark_contracts.chain_file import ChainFile
 from cropmark_contracts.chain_reader import Receipt
 from cropmark_contracts.embedded_chain import EmbeddedChain, Transaction, address_of
-from eth_abi.abi import decode, encode
-from eth_utils.abi import function_signature_to_4byte_selector
 
 OWNER, PUBLISHER, STRANGER, HEIR = (bytes([number]) * 32 for number in (1, 2, 3, 4))
 

@@ -1,13 +1,13 @@
 """Our few lines of ABI agree with the compiled contract and with a library that is not ours."""
 
 import pytest
-from cropmark_contracts import abi
 from eth_abi.abi import encode
 from eth_utils.abi import function_signature_to_4byte_selector
 from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cropmark_contracts import abi
 from tests.contracts.deployed import calldata, members, types
 
 DIGESTS = st.binary(min_size=32, max_size=32)

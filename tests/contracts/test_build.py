@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 from cropmark_contracts.artifact import artifact
-
 from tests.contracts.deployed import Bench
 
 BUILD = Path(__file__).resolve().parents[2] / "contracts" / "build.py"

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+
 from cropmark_contracts.abi import ANCHORED_TOPIC
 from cropmark_contracts.chain_reader import CallFailed
-
 from tests.contracts.deployed import (
     HEIR,
     OWNER,

@@ -8,7 +8,7 @@ import pytest
 from tests.contracts.deployed import OWNER, PUBLISHER, Bench, account, deploy
 
 README = Path(__file__).resolve().parents[2] / "contracts" / "README.md"
-# All bits set where bits cost: ids and roots are digests in real life, and a byte that is not zero costs four times a zero.
+# No zero bytes, as in digests: in calldata a byte that is not zero costs four times a zero.
 LOG = b"\xff" * 32
 ROOTS = [bytes([number]) * 32 for number in range(1, 4)]
 LARGE = 2**63
