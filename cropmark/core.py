@@ -4,6 +4,7 @@
 shopper's pages on 127.0.0.1; on the address of the local network only what is public.
 """
 
+import argparse
 import contextlib
 import logging
 import signal
@@ -15,7 +16,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import structlog
-import typer
 import uvicorn
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -188,22 +188,24 @@ def make_app(core: Core) -> FastAPI:
     return app
 
 
-def main(
-    *,
-    data: Annotated[Path, typer.Option()],
-    broker_port: Annotated[int, typer.Option()],
-    port: Annotated[int, typer.Option()],
-    lan: Annotated[str | None, typer.Option()] = None,
-    demo: Annotated[bool, typer.Option("--demo")] = False,
-) -> None:
+def main() -> None:
     """Serve until stopped."""
+    # Plain argparse: this process is started by the supervisor, and starts the faster for it.
+    parser = argparse.ArgumentParser(prog="python -m cropmark.core")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--broker-port", type=int, required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--lan")
+    parser.add_argument("--demo", action="store_true")
+    said = parser.parse_args()
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    options = Options(DataDir(data), broker_port, port, lan, demo)
+    options = Options(DataDir(said.data), said.broker_port, said.port, said.lan, said.demo)
     core = Core(options)
-    sockets = [_listen("127.0.0.1", port), *([_listen(lan, port)] if lan else [])]
+    addresses = ["127.0.0.1", *([options.lan] if options.lan else [])]
+    sockets = [_listen(address, options.port) for address in addresses]
     app = PublicOnly(make_app(core), local={"127.0.0.1"})
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=3
@@ -222,4 +224,4 @@ def _listen(address: str, port: int) -> socket.socket:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

@@ -15,7 +15,8 @@ import typer
 from cropmark_gateway import config as configuration
 from cropmark_gateway import keyfile
 from cropmark_gateway.run import run as run_gateway
-from cropmark_gateway.spool import Quarantined, Spool, SpoolError
+from cropmark_gateway.spool import Quarantined, SpoolError
+from cropmark_gateway.spool_sqlite import SqliteSpool
 
 app = typer.Typer(
     help="The farm box: keeps, reads, seals and relays what the field devices send.", no_args_is_help=True
@@ -34,7 +35,7 @@ def _fail(error: Exception) -> typer.Exit:
     return typer.Exit(2)
 
 
-def _open(file: Path) -> tuple[configuration.Config, Spool]:
+def _open(file: Path) -> tuple[configuration.Config, SqliteSpool]:
     try:
         config = configuration.load(file)
         return config, _spool(config.spool_file)
@@ -42,10 +43,10 @@ def _open(file: Path) -> tuple[configuration.Config, Spool]:
         raise _fail(error) from error
 
 
-def _spool(file: Path) -> Spool:
+def _spool(file: Path) -> SqliteSpool:
     if not file.exists():
         raise SpoolError(f"{file} does not exist: this gateway has never run")
-    return Spool(file)
+    return SqliteSpool(file)
 
 
 @app.command()

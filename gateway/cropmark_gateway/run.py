@@ -15,7 +15,8 @@ from cropmark_gateway.intake import Intake
 from cropmark_gateway.mqtt import FieldSide, UpSide
 from cropmark_gateway.relay import Relay
 from cropmark_gateway.sealer import Limits, Sealer
-from cropmark_gateway.spool import Spool, SpoolError
+from cropmark_gateway.spool import SpoolError
+from cropmark_gateway.spool_sqlite import SqliteSpool
 from cropmark_ingest.clock import ScaledClock, real_ms
 
 IDLE_SECONDS: Final = 0.05
@@ -40,7 +41,7 @@ def run(config: Config, stop: threading.Event, *, progress: bool = False) -> Non
     clock = None if config.clock is None else ScaledClock.from_json(config.clock.read_text())
     now = real_ms if clock is None else clock.now
     key = keyfile.load_or_create(config.key_file)
-    spool = Spool(config.spool_file)
+    spool = SqliteSpool(config.spool_file)
     wake = _Wake()
     intake = Intake(spool, wake.arrived)
     field = FieldSide(config.farm, config.gateway, config.field, now=now, deliver=intake.offer)
@@ -115,7 +116,7 @@ def _keep_relaying(relay: Relay, wake: _Wake, stop: threading.Event) -> None:
             _patiently(lambda: relay.make_room() > 0, stop)
 
 
-def report(spool: Spool, write: Callable[[str], object]) -> None:
+def report(spool: SqliteSpool, write: Callable[[str], object]) -> None:
     """Write one JSON line of totals."""
     counts = spool.counts()
     status = spool.status()

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import duckdb
-import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 
 from cropmark_ingest.counters import Counters
 from cropmark_ingest.metric import CATALOGUE
@@ -33,9 +32,9 @@ CREATE TABLE IF NOT EXISTS latest (farm VARCHAR NOT NULL, device VARCHAR NOT NUL
   rank BIGINT NOT NULL, PRIMARY KEY (farm, device, metric));
 """
 _COLUMNS: Final = (
-    ("farm", pa.string()), ("device", pa.string()), ("metric", pa.string()), ("time", pa.int64()),
-    ("mantissa", pa.int64()), ("decimals", pa.int8()), ("flags", pa.uint16()), ("session", pa.string()),
-    ("counter", pa.int64()), ("index", pa.uint16()), ("gateway_time", pa.int64()),
+    ("farm", "string"), ("device", "string"), ("metric", "string"), ("time", "int64"),
+    ("mantissa", "int64"), ("decimals", "int8"), ("flags", "uint16"), ("session", "string"),
+    ("counter", "int64"), ("index", "uint16"), ("gateway_time", "int64"),
 )  # fmt: skip
 _ROW: Final = attrgetter(*(name for name, _ in _COLUMNS))
 _Source = tuple[str, str, str]
@@ -116,6 +115,8 @@ class DuckDBStore:
 
     @staticmethod
     def _insert(cursor: duckdb.DuckDBPyConnection, new: Sequence[Reading]) -> None:
+        import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - slow to load, ships no types
+
         batch = pa.table(
             [
                 pa.array(values, kind)
