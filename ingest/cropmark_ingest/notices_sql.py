@@ -115,7 +115,7 @@ class SqlNotices:
         if farm is not None:
             query = query.where(_notice.c.farm == farm)
         with self._database.reading() as connection:
-            return [Notice(Kind(kind), *rest) for kind, *rest in connection.execute(query).tuples()]
+            return [Notice(Kind(kind), *rest) for kind, *rest in connection.execute(query)]
 
     def count(self, farm: str | None = None) -> int:
         """Return how many notices there are, of one farm or of all."""

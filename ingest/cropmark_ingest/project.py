@@ -1,7 +1,7 @@
 """Bring archived segments into the store, in order, behind a watermark; and rebuild the store from nothing."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import structlog
@@ -25,6 +25,24 @@ def opened(segment: Segment) -> tuple[Header, list[Reading]]:
     """Return a segment's header and readings, verified again; no readings where the body was given up or is missing."""
     header = open_header(segment.header)
     return header, [] if not segment.body and header.body_length else open_body(header, segment.body)
+
+
+def first_copies(segments: Iterable[Sequence[Reading]]) -> list[Reading]:
+    """Return the readings of segments in order, without packs that an earlier one has: two gateways heard one device.
+
+    A segment never splits a pack, so each pack is one segment's, whole (ADR 3).
+    """
+    seen: set[tuple[str, str, str, int]] = set()
+    result: list[Reading] = []
+    for rows in segments:
+        packs = {(item.farm, item.device, item.session, item.counter) for item in rows}
+        again = packs & seen
+        seen |= packs
+        if again:
+            result.extend(item for item in rows if (item.farm, item.device, item.session, item.counter) not in again)
+        else:
+            result.extend(rows)
+    return result
 
 
 class Projector:
@@ -69,7 +87,7 @@ class Projector:
         if not found:
             return False
         changes: list[Note | Cleared] = []
-        readings: list[Reading] = []
+        readings: list[list[Reading]] = []
         for number, segment in found:
             try:
                 header, rows = opened(segment)
@@ -78,12 +96,12 @@ class Projector:
                 changes.append(Note(Kind.UNREADABLE, "", f"archive/{number}", f"no longer verifies: {error}", 0))
                 continue
             if number > stored:
-                readings.extend(rows)
+                readings.append(rows)
             if number > noted:
                 changes += of_link(self._archive, header) + of_gaps(header) + of_readings(rows, self._known)
         last = found[-1][0]
         if last > stored:
-            self._store.write(readings, last)
+            self._store.write(first_copies(readings), last)
         if last > noted:
             self._notices.record(changes, last)
         return True
@@ -95,12 +113,12 @@ def rebuild(archive: Archive, store: TelemetryStore, progress: Callable[[int, in
     total = archive.last_number()
     stored = 0
     while found := archive.after(store.watermark(), SEGMENTS_AT_ONCE):
-        readings: list[Reading] = []
+        readings: list[list[Reading]] = []
         for number, segment in found:
             try:
-                readings.extend(opened(segment)[1])
+                readings.append(opened(segment)[1])
             except SegmentError as error:
                 log.error("segment-left-out", number=number, reason=str(error))  # noqa: TRY400 - the text says it all
-        stored += store.write(readings, found[-1][0])
+        stored += store.write(first_copies(readings), found[-1][0])
         progress(found[-1][0], total)
     return stored
