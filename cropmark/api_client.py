@@ -6,19 +6,9 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any, Final
 
+from cropmark.calls import ApiError, ApiUnreachableError
+
 MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
-
-
-class ApiError(RuntimeError):
-    """The API refused, and said why."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
-
-
-class ApiUnreachableError(RuntimeError):
-    """Nothing answered, or it went away in the middle: try again."""
 
 
 class Api:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cropmark import demo_farm
-from cropmark.api_client import Api, ApiUnreachableError
+from cropmark.calls import ApiUnreachableError, Calls
 from cropmark_ingest.clock import Clock
 
 POLL_SECONDS: Final = 0.2
@@ -43,7 +43,7 @@ class Season:
     """One demo season. ``season_from`` is its first instant; ``sent`` tells what the devices say of themselves."""
 
     def __init__(
-        self, api: Api, *, clock: Clock, season_from: int, days: int, stopped: Callable[[float], bool],
+        self, api: Calls, *, clock: Clock, season_from: int, days: int, stopped: Callable[[float], bool],
         sent: Callable[[], tuple[int, bool]],
     ) -> None:  # fmt: skip
         self._api = api

@@ -18,7 +18,8 @@ from types import FrameType
 from typing import Any, Final
 
 from cropmark import network, settings
-from cropmark.api_client import Api, ApiError, ApiUnreachableError
+from cropmark.api_client import Api
+from cropmark.calls import ApiError, ApiUnreachableError
 from cropmark.children import Devices, Layout, keep_beating, prepare
 from cropmark.datadir import DataDir, Running
 from cropmark.demo import Counts, DemoStoppedError, Played, Season

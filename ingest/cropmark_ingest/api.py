@@ -1,13 +1,35 @@
 """What a signed-in person or program may ask of ingest over HTTP: status, notices, quarantine."""
 
 import base64
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter, Depends, HTTPException, Query
 
 from cropmark_ingest.notices import Notice, Quarantined
+from cropmark_ingest.notices_sql import SqlNotices, SqlQuarantine
 from cropmark_ingest.principal import Guard, Principal
-from cropmark_ingest.service import Ingest
+from cropmark_ingest.registry_sql import Registry
+
+
+class Held(Protocol):
+    """What ingest holds, as far as it is shown here."""
+
+    registry: Registry
+    notices: SqlNotices
+    quarantine: SqlQuarantine
+
+
+class Ingest(Protocol):
+    """Ingest at work (``cropmark_ingest.service``)."""
+
+    @property
+    def files(self) -> Held:
+        """Return its files, opened."""
+        ...
+
+    def status(self, farm: str | None = None) -> dict[str, Any]:
+        """Return how much was received and stored, of one farm or of all."""
+        ...
 
 
 def _notice(item: Notice) -> dict[str, Any]:
