@@ -14,7 +14,7 @@ from cropmark_ingest.reading import Reading
 from cropmark_ingest.receive import Enrolled
 from cropmark_ingest.segment import NO_PREVIOUS, Header, SegmentError
 from cropmark_ingest.storage import StorageError
-from cropmark_ingest.store import TelemetryStore, Totals
+from cropmark_ingest.store import Source, TelemetryStore, Totals
 
 _NOTHING: Final = Totals(0, 0, 0, 0)
 
@@ -125,26 +125,23 @@ def _archived(archive: Archive, upto: int) -> Iterator[Reading]:
 
 
 def _stored(archive: Archive, store: TelemetryStore) -> Iterator[Finding]:
-    sums: dict[str, dict[tuple[str, str], list[int]]] = {}
-    for item in _archived(archive, store.watermark()):
-        total = sums.setdefault(item.farm, {}).setdefault((item.device, item.metric), [0, 0, 0, 0])
+    watermark, stored = store.totals()
+    sums: dict[Source, list[int]] = {}
+    for item in _archived(archive, watermark):
+        total = sums.setdefault((item.farm, item.device, item.metric), [0, 0, 0, 0])
         for place, value in enumerate((1, item.mantissa, item.time, item.flags)):
             total[place] += value
-    for farm in sorted(sums.keys() | set(store.farms())):
-        stored = store.totals(farm)
-        archived = {source: Totals(*total) for source, total in sums.get(farm, {}).items()}
-        for source in sorted(stored.keys() | archived.keys()):
-            here, there = stored.get(source, _NOTHING), archived.get(source, _NOTHING)
-            if here == there:
-                continue
-            what = (
-                f"the store has {here.count} readings, the archive {there.count}"
-                if here.count != there.count
-                else f"its {here.count} readings do not add up to what the archive has"
-            )
-            device, metric = source
-            yield Finding(
-                "store",
-                f"device {farm}/{device}, {metric}",
-                f"{what}. `cropmark ingest rebuild` makes the store again.",
-            )
+    archived = {source: Totals(*total) for source, total in sums.items()}
+    for source in sorted(stored.keys() | archived.keys()):
+        here, there = stored.get(source, _NOTHING), archived.get(source, _NOTHING)
+        if here == there:
+            continue
+        what = (
+            f"the store has {here.count} readings, the archive {there.count}"
+            if here.count != there.count
+            else f"its {here.count} readings do not add up to what the archive has"
+        )
+        farm, device, metric = source
+        yield Finding(
+            "store", f"device {farm}/{device}, {metric}", f"{what}. `cropmark ingest rebuild` makes the store again."
+        )

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 from rich.console import Console
@@ -19,6 +19,8 @@ from cropmark_ingest.database import DatabaseError
 from cropmark_ingest.project import rebuild as rebuild_store
 from cropmark_ingest.service import Files
 from cropmark_ingest.storage import StorageError
+
+SHOWN_BYTES: Final = 4_096
 
 app = typer.Typer(help="Archive, store, notices and quarantine.", no_args_is_help=True)
 
@@ -52,14 +54,14 @@ def show(rows: list[dict[str, Any]], *, as_json: bool, nothing: str) -> None:
 
 
 @app.command()
-def rebuild(data: Folder = Path("cropmark-data")) -> None:
+def rebuild(data: Folder = Path("cropmark-data"), as_json: Json = False) -> None:
     """Make the time-series store again from the archive."""
     with opened(data) as files, Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("Segments", total=None)
         stored = rebuild_store(
             files.archive, files.store, lambda done, total: progress.update(task, completed=done, total=total)
         )
-    typer.echo(f"{stored:,} readings are in the store.")
+    typer.echo(json.dumps({"readings_stored": stored}) if as_json else f"{stored:,} readings are in the store.")
 
 
 @app.command()
@@ -113,33 +115,37 @@ def quarantine_list(data: Folder = Path("cropmark-data"), as_json: Json = False)
 
 
 @quarantine.command("show")
-def quarantine_show(number: int, data: Folder = Path("cropmark-data")) -> None:
-    """Print one entry with its bytes (base64) as JSON."""
+def quarantine_show(number: int, data: Folder = Path("cropmark-data"), as_json: Json = False) -> None:
+    """Print one entry with its bytes: in base64 as JSON, or as a hex dump."""
     with opened(data) as files:
         found = files.quarantine.get(number)
     if found is None:
-        typer.echo(f"error: no {number} in quarantine; `cropmark ingest quarantine list` shows the numbers", err=True)
-        raise typer.Exit(2)
+        _no_entry(number)
     item, kept = found
-    typer.echo(
-        json.dumps(
-            {
-                "topic": item.topic,
-                "reason": item.reason,
-                "detail": item.detail,
-                "data": base64.b64encode(kept).decode(),
-            },
-            indent=2,
-            ensure_ascii=False,
-        )
-    )
+    about = {"number": number, "topic": item.topic, "reason": item.reason, "detail": item.detail,
+             "received_at": item.received_at, "bytes": item.size}  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps({**about, "data": base64.b64encode(kept).decode()}, indent=2, ensure_ascii=False))
+        return
+    typer.echo("\n".join(f"{name:<12} {value}" for name, value in about.items()))
+    for at in range(0, min(len(kept), SHOWN_BYTES), 16):
+        piece = kept[at : at + 16]
+        text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in piece)
+        typer.echo(f"{at:08x}  {piece.hex(' '):<47}  {text}")
+    if len(kept) > SHOWN_BYTES:
+        typer.echo(f"... and {len(kept) - SHOWN_BYTES} more bytes; --json prints them all.")
+
+
+def _no_entry(number: int) -> NoReturn:
+    typer.echo(f"error: no {number} in quarantine; `cropmark ingest quarantine list` shows the numbers", err=True)
+    raise typer.Exit(2)
 
 
 @quarantine.command("release")
-def quarantine_release(number: int, data: Folder = Path("cropmark-data")) -> None:
+def quarantine_release(number: int, data: Folder = Path("cropmark-data"), as_json: Json = False) -> None:
     """Delete one entry for good, to make room."""
     with opened(data) as files:
         gone = files.quarantine.release(number)
     if not gone:
-        typer.echo(f"error: no {number} in quarantine", err=True)
-        raise typer.Exit(2)
+        _no_entry(number)
+    typer.echo(json.dumps({"released": number}) if as_json else f"{number} is deleted.")

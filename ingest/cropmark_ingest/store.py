@@ -36,9 +36,13 @@ class Bucket:
     count: int
 
 
+Source = tuple[str, str, str]
+"""Farm, device and metric."""
+
+
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What the readings of one device and metric add up to; held against the archive by the audit."""
+    """What the readings of one source add up to; held against the archive by the audit."""
 
     count: int
     mantissas: int
@@ -52,8 +56,8 @@ class TelemetryStore(Protocol):
     def write(self, readings: Sequence[Reading], watermark: int) -> int:
         """Add readings, each identity once for ever, and move the watermark, in one transaction.
 
-        Returns how many were new. Readings of one pack (device, session, counter) come in one call. The watermark is
-        only as durable as the rows.
+        Returns how many were new. All readings of one pack (device, session, counter) come in one call, and of each
+        pack one copy. The watermark is only as durable as the rows.
         """
         ...
 
@@ -87,12 +91,8 @@ class TelemetryStore(Protocol):
         """Return how many readings are stored of each device of a farm."""
         ...
 
-    def totals(self, farm: str) -> dict[tuple[str, str], Totals]:
-        """Return what the stored readings of each device and metric of a farm add up to."""
-        ...
-
-    def farms(self) -> list[str]:
-        """Return the farms that have readings in the store."""
+    def totals(self) -> tuple[int, dict[Source, Totals]]:
+        """Return the watermark, and what the readings stored up to it add up to, both of one moment."""
         ...
 
     def clear(self) -> None:

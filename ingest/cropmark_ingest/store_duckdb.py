@@ -16,7 +16,7 @@ import duckdb
 from cropmark_ingest.counters import Counters
 from cropmark_ingest.metric import CATALOGUE
 from cropmark_ingest.reading import Reading
-from cropmark_ingest.store import Bucket, Latest, StoreError, Totals
+from cropmark_ingest.store import Bucket, Latest, Source, StoreError, Totals
 
 SCHEMA_VERSION: Final = 2
 _SCHEMA: Final = """
@@ -37,7 +37,7 @@ _COLUMNS: Final = (
     ("counter", "int64"), ("index", "uint16"), ("gateway_time", "int64"),
 )  # fmt: skip
 _ROW: Final = attrgetter(*(name for name, _ in _COLUMNS))
-_Source = tuple[str, str, str]
+_Session = tuple[str, str, str]
 
 
 class DuckDBStore:
@@ -62,7 +62,7 @@ class DuckDBStore:
             raise StoreError(
                 f"{path} cannot be opened: {error}. It can be rebuilt: move it aside, then `cropmark ingest rebuild`."
             ) from error
-        self._held: dict[_Source, Counters] = {
+        self._held: dict[_Session, Counters] = {
             (farm, device, session): Counters(map(tuple, json.loads(counters)))
             for farm, device, session, counters in self._database.execute("SELECT * FROM held").fetchall()
         }
@@ -95,10 +95,10 @@ class DuckDBStore:
             self._held.update(touched)
             return len(new)
 
-    def _fresh(self, readings: Sequence[Reading]) -> tuple[list[Reading], dict[_Source, Counters]]:
+    def _fresh(self, readings: Sequence[Reading]) -> tuple[list[Reading], dict[_Session, Counters]]:
         """Return the readings whose pack is not stored yet, and the counters as they will be."""
-        touched: dict[_Source, Counters] = {}
-        packs: dict[tuple[_Source, int], bool] = {}
+        touched: dict[_Session, Counters] = {}
+        packs: dict[tuple[_Session, int], bool] = {}
         new = []
         for item in readings:
             source = (item.farm, item.device, item.session)
@@ -192,18 +192,22 @@ class DuckDBStore:
             self._query("SELECT device, count(*) FROM reading WHERE farm = ? GROUP BY device ORDER BY 1", [farm])
         )
 
-    def totals(self, farm: str) -> dict[tuple[str, str], Totals]:
+    def totals(self) -> tuple[int, dict[Source, Totals]]:
         """See :class:`cropmark_ingest.store.TelemetryStore`."""
-        rows = self._query(
-            "SELECT device, metric, count(*), sum(mantissa), sum(time), sum(flags) FROM reading WHERE farm = ? "
-            "GROUP BY device, metric ORDER BY device, metric",
-            [farm],
-        )
-        return {(device, metric): Totals(*map(int, sums)) for device, metric, *sums in rows}
-
-    def farms(self) -> list[str]:
-        """See :class:`cropmark_ingest.store.TelemetryStore`."""
-        return [farm for (farm,) in self._query("SELECT DISTINCT farm FROM reading ORDER BY farm")]
+        cursor = self._database.cursor()
+        try:
+            cursor.execute("BEGIN")
+            ((watermark,),) = cursor.execute("SELECT watermark FROM meta").fetchall()
+            rows = cursor.execute(
+                "SELECT farm, device, metric, count(*), sum(mantissa), sum(time), sum(flags) FROM reading "
+                "GROUP BY farm, device, metric ORDER BY farm, device, metric"
+            ).fetchall()
+            cursor.execute("COMMIT")
+        except duckdb.Error as error:
+            raise StoreError(f"the store could not be read: {error}") from error
+        finally:
+            cursor.close()
+        return watermark, {(farm, device, metric): Totals(*map(int, sums)) for farm, device, metric, *sums in rows}
 
     def clear(self) -> None:
         """See :class:`cropmark_ingest.store.TelemetryStore`."""

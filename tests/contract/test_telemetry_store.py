@@ -33,7 +33,7 @@ def store(opener: Opener, tmp_path: Path) -> Iterator[TelemetryStore]:
 
 
 def test_a_new_store_is_empty(store: TelemetryStore) -> None:
-    assert (store.watermark(), store.count(), store.count(FARM), store.farms()) == (0, 0, 0, [])
+    assert (store.watermark(), store.count(), store.count(FARM), store.totals()) == (0, 0, 0, (0, {}))
     assert store.latest(FARM, ["soil-01"]) == []
     assert store.series(FARM, ["soil-01"], MOISTURE, 0, 1 << 50, width=HOUR) == []
 
@@ -64,7 +64,6 @@ def test_an_identity_is_farm_device_session_and_counter(store: TelemetryStore) -
     assert store.write(in_order(rows), 1) == 8
     assert (store.count(FARM), store.count("second"), store.count("third")) == (6, 2, 0)
     assert store.counts(FARM) == {"soil-01": 4, "soil-02": 2}
-    assert store.farms() == [FARM, "second"]
 
 
 def test_counters_may_come_in_any_order(store: TelemetryStore) -> None:
@@ -161,12 +160,15 @@ def test_a_window_has_a_width(store: TelemetryStore) -> None:
 
 
 def test_totals_are_what_the_readings_add_up_to(store: TelemetryStore) -> None:
-    store.write(pack(0) + pack(1), 1)
-    assert store.totals(FARM) == {
-        ("soil-01", "soil_moisture_10cm"): Totals(2, 4_001, 2 * START + HOUR, 0),
-        ("soil-01", "soil_temperature_10cm"): Totals(2, 3_001, 2 * START + HOUR, 0),
+    store.write(pack(0) + pack(1) + pack(0, farm="second"), 5)
+    watermark, totals = store.totals()
+    assert watermark == 5
+    assert totals == {
+        (FARM, "soil-01", "soil_moisture_10cm"): Totals(2, 4_001, 2 * START + HOUR, 0),
+        (FARM, "soil-01", "soil_temperature_10cm"): Totals(2, 3_001, 2 * START + HOUR, 0),
+        ("second", "soil-01", "soil_moisture_10cm"): Totals(1, 2_000, START, 0),
+        ("second", "soil-01", "soil_temperature_10cm"): Totals(1, 1_500, START, 0),
     }
-    assert store.totals("second") == {}
 
 
 def test_a_cleared_store_takes_everything_again(store: TelemetryStore) -> None:
