@@ -14,6 +14,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from cropmark_trace.chain_facts import ChainFacts
@@ -81,6 +82,12 @@ def cases() -> Iterator[Case]:
 
     for module in (attacks_form, attacks_records, attacks_log, attacks_telemetry):
         yield from module.cases()
+
+
+@cache
+def every() -> tuple[Case, ...]:
+    """Return every case, made once."""
+    return tuple(cases())
 
 
 def write(folder: Path, every: Iterable[Case]) -> int:

@@ -1,32 +1,34 @@
 """Every bundle of the corpus gets exactly the verdict that its folder says."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from cropmark_trace import texts
 from cropmark_trace.bundle import UnusableBundleError
-from cropmark_trace.verdict import CODES
+from cropmark_trace.verdict import CODES, Verdict
 from cropmark_trace.verify import verify
 from tests.trace import corpus
 from tests.trace.corpus import Case
 
-EVERY = list(corpus.cases())
+EVERY = corpus.every()
 CASES = {case.name: case for case in EVERY}
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_a_bundle_gets_the_verdict_that_its_name_promises(case: Case) -> None:
-    def run() -> object:
-        verdict = verify(
-            case.data, policy=case.policy, batch=case.batch, chain=case.chain, block_hash=case.block_hash
-        )  # fmt: skip
-        return corpus.found(verdict)
+    def run() -> Verdict:
+        return verify(case.data, policy=case.policy, batch=case.batch, chain=case.chain, block_hash=case.block_hash)
 
     if case.unusable:
         with pytest.raises(UnusableBundleError):
             run()
-    else:
-        assert run() == case.expected
+        return
+    verdict = run()
+    assert corpus.found(verdict) == case.expected
+    told = [texts.sentence(check, language) for check in verdict.checks for language in texts.LANGUAGES]
+    assert [text for text in told if re.search(r"\{[a-z]*\}", text)] == [], "a gap in a text stays open"
 
 
 def test_each_name_stands_once() -> None:
