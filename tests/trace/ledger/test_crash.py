@@ -143,8 +143,9 @@ def test_a_first_start_that_fails_at_any_step_can_be_repeated(tmp_path: Path, fa
         broke = faults.broke
         faults.arm(0)
         trace = world.open()
-        enrol(trace)
         assert list(trace.fsck()) == [], f"after a failure at step {at}"
+        if not broke:
+            enrol(trace)
         trace.close()
         if not broke:
             assert at > 20
@@ -171,7 +172,7 @@ while True:
 """
 
 
-@pytest.mark.parametrize("answers", [1, 4, 9])
+@pytest.mark.parametrize("answers", [2, 7])
 def test_what_was_answered_before_a_kill_is_there_after_it(world: World, answers: int) -> None:
     said: list[list[str]] = []
     for run in range(2):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cropmark_ingest import merkle
@@ -14,6 +14,7 @@ from cropmark_trace import tiles, tree
 from cropmark_trace.tiles import NoSuchTileError, Tile
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**12), st.integers(1, 256), st.integers(0, 63))
 def test_a_path_reads_back(number: int, width: int, level: int) -> None:
     path = tiles.number_path(number) + ("" if width == 256 else f".p/{width}")

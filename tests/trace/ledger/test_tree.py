@@ -1,9 +1,10 @@
 """The growing tree gives what the plain one gives, from stored nodes and few of them."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cropmark_ingest import merkle
@@ -32,13 +33,15 @@ def leaves(count: int) -> list[bytes]:
     return merkle.leaf_hashes(number.to_bytes(4, "big") for number in range(count))
 
 
+@cache
 def grown(count: int) -> Kept:
     kept = Kept()
     kept.grow(0, leaves(count))
     return kept
 
 
-@given(st.lists(st.integers(0, 40), max_size=8))
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 25), max_size=6))
 def test_it_grows_in_batches_of_any_size_to_the_same_roots(batches: list[int]) -> None:
     all_leaves = leaves(sum(batches))
     kept, size = Kept(), 0
@@ -49,6 +52,7 @@ def test_it_grows_in_batches_of_any_size_to_the_same_roots(batches: list[int]) -
         assert tree.root(kept, earlier) == merkle.root(all_leaves[:earlier])
 
 
+@settings(deadline=None)
 @given(st.integers(1, 300).flatmap(lambda size: st.tuples(st.just(size), st.integers(0, size - 1))))
 def test_an_inclusion_path_is_the_plain_trees(case: tuple[int, int]) -> None:
     size, index = case
@@ -58,6 +62,7 @@ def test_an_inclusion_path_is_the_plain_trees(case: tuple[int, int]) -> None:
     assert merkle.verify_inclusion(all_leaves[index], index, size, path, merkle.root(all_leaves[:size]))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 300).flatmap(lambda size: st.tuples(st.just(size), st.integers(1, size))))
 def test_a_consistency_path_is_the_plain_trees(case: tuple[int, int]) -> None:
     size, old = case
@@ -75,6 +80,7 @@ def test_paths_read_few_nodes() -> None:
     assert kept.reads <= 4 * 14
 
 
+@settings(deadline=None)
 @given(st.integers(0, 300))
 def test_the_rising_root_is_the_plain_trees(size: int) -> None:
     rising = Rising()
@@ -84,7 +90,8 @@ def test_the_rising_root_is_the_plain_trees(size: int) -> None:
 
 
 def test_a_lost_node_is_an_error_that_names_it() -> None:
-    kept = grown(8)
+    kept = Kept()
+    kept.grow(0, leaves(8))
     del kept.kept[2, 0]
     with pytest.raises(MissingNodeError, match="node 0 of level 2"):
         tree.inclusion_path(kept, 6, 8)
