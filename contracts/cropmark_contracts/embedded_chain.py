@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from time import time
 from typing import Any, ClassVar, cast
 
-from eth.abc import BlockHeaderAPI, SignedTransactionAPI, VirtualMachineAPI
+from eth.abc import BlockHeaderAPI, ReceiptAPI, SignedTransactionAPI, VirtualMachineAPI
 from eth.chains.base import MiningChain
 from eth.constants import CREATE_CONTRACT_ADDRESS, ZERO_ADDRESS
 from eth.db.atomic import AtomicDB
@@ -32,7 +32,7 @@ from rlp.exceptions import RLPException  # type: ignore[import-untyped] # ships 
 from cropmark_contracts.abi import revert_reason
 from cropmark_contracts.chain_file import ChainFile
 from cropmark_contracts.chain_reader import Block, CallFailed, LogEntry, LogFilter, Receipt
-from cropmark_contracts.chain_view import block_view, matches, may_hold, receipts_view
+from cropmark_contracts.chain_view import block_view, logs_view, matches, may_hold, receipts_view
 from cropmark_contracts.registry import ChainUnavailable
 
 # The number that eth-tester's chains have. No public chain uses it.
@@ -174,8 +174,8 @@ class EmbeddedChain:
                     break
                 if not may_hold(header, wanted):
                     continue
-                for receipt in self._receipts(header):
-                    found += [entry for entry in receipt.logs if matches(entry, wanted)]
+                for logs in logs_view(*self._view(header), self._stored_receipts(header)):
+                    found += [entry for entry in logs if matches(entry, wanted)]
                 if len(found) >= limit:
                     break
         return tuple(found[:limit])
@@ -290,4 +290,7 @@ class EmbeddedChain:
         return header, self._chain.chaindb.get_block_transactions(header, CancunTransactionBuilder)
 
     def _receipts(self, header: BlockHeaderAPI) -> tuple[Receipt, ...]:
-        return receipts_view(*self._view(header), self._chain.chaindb.get_receipts(header, CancunReceiptBuilder))
+        return receipts_view(*self._view(header), self._stored_receipts(header))
+
+    def _stored_receipts(self, header: BlockHeaderAPI) -> tuple[ReceiptAPI, ...]:
+        return self._chain.chaindb.get_receipts(header, CancunReceiptBuilder)

@@ -1,5 +1,7 @@
 """Our few lines of ABI agree with the compiled contract and with a library that is not ours."""
 
+from pathlib import Path
+
 import pytest
 from eth_abi.abi import encode
 from eth_utils.abi import function_signature_to_4byte_selector
@@ -75,3 +77,10 @@ def test_a_revert_tells_its_reason_and_garbage_tells_none() -> None:
     assert abi.revert_reason(function_signature_to_4byte_selector("Error(string)") + encode(["string"], ["no"])) == "no"
     for garbage in (b"", b"\x08\xc3y\xa0", b"\x00" * 100):
         assert abi.revert_reason(garbage) == "the contract refused without a reason"
+
+
+def test_the_calldata_shown_in_the_formats_page_is_ours() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
+    shown = abi.root_of_call(b"\x11" * 32, 258).hex()
+    assert f"`0x{shown[:8]}` `{shown[8:72]}` `{shown[72:]}`" in page
+    assert abi.ANCHORED_TOPIC.hex() in page
