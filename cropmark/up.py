@@ -6,6 +6,7 @@ to the core through its API only.
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import sys
@@ -16,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
+
+import structlog
 
 from cropmark import network, settings
 from cropmark.api_client import Api
@@ -59,6 +62,10 @@ class _Stop(threading.Event):
 
 def up(options: Options) -> int:
     """Run until stopped (or, with ``once``, until the season is published). Return the exit code."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     data = DataDir(options.data.resolve())
     chosen = settings.load(data.root)
     stop = _Stop()
@@ -178,6 +185,10 @@ class _Run:
             sent=devices.said.sent,
         )
         say = self._terminal.say
+        before = None if self._options.once else season.published()
+        if before is not None:
+            say("The season was played before; the sensors go on from now.")
+            return before
         say(f"Replaying {devices.days} days of real weather through {devices.count} sensors ...")
 
         def progress(counts: Counts) -> None:
