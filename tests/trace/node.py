@@ -43,19 +43,24 @@ def event(address: str, topics: list[str], size: int, root: str) -> dict[str, An
     }
 
 
+def answered(answer: Answer) -> Callable[[bytes], bytes]:
+    """Return ``answer`` as JSON-RPC: request bytes in, answer bytes out."""
+
+    def handle(body: bytes) -> bytes:
+        call = json.loads(body)
+        result = answer(call["method"], call["params"])
+        return json.dumps({"jsonrpc": "2.0", "id": call["id"], "result": result}).encode()
+
+    return handle
+
+
 @contextmanager
-def serving(answer: Answer, raw: bytes | None = None, status: int = 200) -> Iterator[str]:
-    """Serve a node on a free port; ``raw`` is sent instead of JSON-RPC."""
+def serving(handle: Callable[[bytes], bytes], status: int = 200) -> Iterator[str]:
+    """Serve over HTTP on a free port what ``handle`` answers to a request's body."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            length = int(self.headers["Content-Length"])
-            call = json.loads(self.rfile.read(length))
-            body = raw
-            if body is None:
-                body = json.dumps(
-                    {"jsonrpc": "2.0", "id": call["id"], "result": answer(call["method"], call["params"])}
-                ).encode()
+            body = handle(self.rfile.read(int(self.headers["Content-Length"])))
             self.send_response(status)
             self.send_header("Location", "http://127.0.0.1:9/elsewhere")
             self.send_header("Content-Length", str(len(body)))

@@ -141,7 +141,7 @@ def parse(data: bytes, *, max_bytes: int, max_depth: int, newlines: bool = False
             parse_constant=reading.constant,
             object_pairs_hook=reading.members,
         )
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise JcsError("not-json", f"not JSON: {error}") from error
     if reading.bad_number is not None:
         raise JcsError("number", reading.bad_number)

@@ -15,12 +15,14 @@ from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from cropmark_trace.chain_facts import Block, ChainFacts, ChainQuestion, Event
+from cropmark_trace.jcs import depth
 
 ROOT_OF: Final = "3de8b12b"
 """First four bytes of keccak-256 of ``root_of(bytes32,uint64)``."""
 ANCHORED: Final = "0x10d64b358a2a34d1aefd3923dfecde63ee095436d398bd873df1fd341db42724"
 """keccak-256 of ``Anchored(bytes32,uint64,bytes32,uint64)``: log id (indexed), size, root, block of the one before."""
 MAX_ANSWER: Final = 2 * 1024 * 1024
+MAX_DEPTH: Final = 16
 MAX_BLOCKS: Final = 101
 TIMEOUT: Final = 10.0
 _HASH: Final = re.compile(r"0x[0-9a-f]{64}")
@@ -147,8 +149,9 @@ class Rpc:
         try:
             with build_opener(_NoRedirect).open(request, timeout=self.timeout) as response:
                 data = _body(response, monotonic() + self.timeout)
-            answer = json.loads(data) if len(data) <= MAX_ANSWER else None
-        except (URLError, http.client.HTTPException, OSError, ValueError, RecursionError) as error:
+            # Checked before parsing: how deep the parser may go is a setting of the process, and others raise it.
+            answer = json.loads(data) if len(data) <= MAX_ANSWER and depth(data) <= MAX_DEPTH else None
+        except (URLError, http.client.HTTPException, OSError, ValueError) as error:
             raise RpcError(
                 f"{self.source} could not be asked ({error}). Check the address, or leave --rpc away."
             ) from error

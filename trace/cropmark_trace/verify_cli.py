@@ -17,6 +17,7 @@ from cropmark_trace import evidence_files, texts
 from cropmark_trace.bundle import MAX_BYTES, UnusableBundleError
 from cropmark_trace.chain_facts import ChainFacts
 from cropmark_trace.evidence_files import EvidenceFileError
+from cropmark_trace.jcs import depth
 from cropmark_trace.policy import MAX_BYTES as MAX_POLICY_BYTES
 from cropmark_trace.policy import Policy, PolicyError
 from cropmark_trace.rpc_http import Rpc, RpcError
@@ -26,6 +27,7 @@ from cropmark_trace.verify import question
 from cropmark_trace.verify import verify as judge
 
 UNUSABLE: Final = 2
+MAX_POLICY_DEPTH: Final = 8
 _SIGNS: Final[dict[Result, tuple[str, str]]] = {
     "pass": ("✓", "green"),
     "warn": ("!", "yellow"),
@@ -106,8 +108,8 @@ def _policy(path: Path | None) -> Policy | None:
         return None
     data = _read(path, MAX_POLICY_BYTES)
     try:
-        value = json.loads(data) if len(data) <= MAX_POLICY_BYTES else None
-    except (ValueError, RecursionError) as error:
+        value = json.loads(data) if len(data) <= MAX_POLICY_BYTES and depth(data) <= MAX_POLICY_DEPTH else None
+    except ValueError as error:
         raise _UnusableError(f"{path} is not JSON: {error}. Fetch the policy again.") from error
     return Policy.from_json(value)
 

@@ -16,7 +16,7 @@ from cropmark_trace import evidence_files, jcs, verify_cli
 from cropmark_trace.evidence_files import EvidenceFileError
 from tests.trace import world
 from tests.trace.changed import GOOD_BYTES
-from tests.trace.node import honest, serving
+from tests.trace.node import answered, honest, serving
 from tests.trace.world import BATCH, POLICY, PUBLIC
 
 APP = typer.Typer()
@@ -83,14 +83,14 @@ def test_json_has_names_results_codes_and_details(files: Files) -> None:
 
 
 def test_a_node_of_ones_choice_makes_the_anchor_pass(files: Files) -> None:
-    with serving(honest) as url:
+    with serving(answered(honest)) as url:
         checks = files.checks("--policy", str(files.policy), "--rpc", url)
     assert (checks["anchor"], checks["time-window"]) == ("ok", "ok")
 
 
 def test_the_operators_own_chain_never_passes(files: Files) -> None:
     files.policy.write_bytes(jcs.canonical(POLICY.to_json()))
-    with serving(honest) as url:
+    with serving(answered(honest)) as url:
         checks = files.checks("--policy", str(files.policy), "--rpc", url)
     assert checks["anchor"] == "operator-chain"
 
