@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from cropmark_ingest.metric import Metric
+from cropmark_ingest.metric import CATALOGUE, Metric
 from cropmark_ingest.registry import Text
 
 FOLDER: Final = Path(__file__).parent / "words"
@@ -47,6 +47,10 @@ class Words:
     def metric(self, metric: Metric) -> str:
         """Return a metric's name."""
         return metric.zh if self.code == "zh" else metric.en
+
+    def named(self, word: str) -> str:
+        """Return a metric's name for its name in the catalogue; any other word of the machine as it is."""
+        return self.metric(CATALOGUE[word]) if word in CATALOGUE else word
 
 
 @cache

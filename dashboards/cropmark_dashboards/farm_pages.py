@@ -92,8 +92,9 @@ def card(item: FieldNow, now: FarmNow) -> Card:
     """Return what a field's card shows."""
     heard = None if item.newest is None else moment.age(item.newest, now.now)
     since = None if item.newest is None else moment.when(item.newest, now.now, now.farm.utc_offset)
-    order = list(CATALOGUE)
-    values = sorted((value for value in item.values if value.metric in CATALOGUE), key=lambda v: order.index(v.metric))
+    values = sorted(
+        (value for value in item.values if value.metric in CATALOGUE), key=lambda v: quantity.rank(v.metric)
+    )
     totals = {total.metric: total for total in item.totals}
     lowest = min(item.batteries, key=lambda battery: battery.mantissa / 10**battery.decimals, default=None)
     return Card(

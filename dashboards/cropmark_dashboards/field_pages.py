@@ -13,6 +13,7 @@ from cropmark_dashboards.moment import Phrase
 from cropmark_dashboards.rendering import Frame, page
 from cropmark_ingest.metric import CATALOGUE, Metric
 from cropmark_ingest.principal import Guard, Principal
+from cropmark_ingest.registry import Field
 from cropmark_ingest.store import Bucket
 
 
@@ -44,7 +45,8 @@ def router(view: FarmView, guard: Guard) -> APIRouter:
         found = allowed.field(view, farm, field)
         now = view.now(here)
         mine = next(item for item in now.fields if item.field.field == field)
-        metrics = [item for name, item in CATALOGUE.items() if any(value.metric == name for value in mine.values)]
+        names = sorted((value.metric for value in mine.values if value.metric in CATALOGUE), key=quantity.rank)
+        metrics = [CATALOGUE[name] for name in names]
         chosen = next((item for item in metrics if item.name == metric), metrics[0] if metrics else None)
         values: dict[str, object] = {
             "field": found,
@@ -52,6 +54,7 @@ def router(view: FarmView, guard: Guard) -> APIRouter:
             "chosen": chosen,
             "rows": [],
             "stale": mine.stale,
+            "planted": _planted(found, now.now, here.utc_offset),
             "since": None if mine.newest is None else moment.when(mine.newest, now.now, here.utc_offset),
         }
         if chosen is not None:
@@ -72,13 +75,10 @@ def router(view: FarmView, guard: Guard) -> APIRouter:
 
 def row(metric: Metric, item: Bucket, now: int, utc_offset: int) -> Row:
     """Return one day of the table."""
-    local = moment.local(item.start, utc_offset)
-    year = moment.local(now, utc_offset).year
-    key = "day" if local.year == year else "day.year"
     mean = item.total // item.count if not metric.total else 0
     return Row(
-        Phrase(key, {"day": local.day, "month": local.month, "year": local.year}),
-        local.date().isoformat(),
+        moment.day(item.start, now, utc_offset),
+        moment.local(item.start, utc_offset).date().isoformat(),
         quantity.shown(metric, item.least, metric.decimals),
         quantity.shown(metric, item.most, metric.decimals),
         quantity.shown(metric, mean, metric.decimals),
@@ -97,3 +97,11 @@ def overall(metric: Metric, known: Sequence[Bucket]) -> dict[str, str] | None:
         "mean": quantity.shown(metric, total // sum(item.count for item in known), metric.decimals),
         "total": quantity.shown(metric, total, metric.decimals),
     }
+
+
+def _planted(field: Field, now: int, utc_offset: int) -> Phrase | None:
+    try:
+        day = None if field.planted is None else moment.date_of(field.planted)
+    except ValueError:
+        return None
+    return None if day is None else moment.day(season.midnight(day, utc_offset), now, utc_offset)

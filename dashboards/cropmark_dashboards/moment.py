@@ -44,6 +44,13 @@ def when(time: int, now: int, utc_offset: int) -> Phrase:
     return Phrase(key, {"time": clock, "day": then.day, "month": then.month, "year": then.year})
 
 
+def day(time: int, now: int, utc_offset: int) -> Phrase:
+    """Return the farm's date of ``time``, with the year unless it is this one."""
+    then = local(time, utc_offset)
+    key = "day" if then.year == local(now, utc_offset).year else "day.year"
+    return Phrase(key, {"day": then.day, "month": then.month, "year": then.year})
+
+
 def date_of(text: str) -> date:
     """Return an ISO date; raise :class:`ValueError` for any other text."""
     return date.fromisoformat(text)

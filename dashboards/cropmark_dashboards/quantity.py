@@ -34,6 +34,18 @@ _DISPLAYS: Final[Mapping[str, Display]] = MappingProxyType(
 )
 
 
+ORDER: Final = (
+    "air_temperature", "rainfall", "soil_moisture_10cm", "soil_moisture_30cm", "soil_temperature_10cm",
+    "soil_temperature_30cm", "air_humidity", "wind_speed", "leaf_wetness", "solar_radiation",
+)  # fmt: skip
+"""What a grower asks first; a metric that is not listed comes last."""
+
+
+def rank(name: str) -> tuple[int, str]:
+    """Return the place of a metric on a page, to sort by."""
+    return (ORDER.index(name) if name in ORDER else len(ORDER), name)
+
+
 def display(metric: Metric) -> Display:
     """Return how ``metric`` is shown; a unit that is not listed is shown as it is."""
     return _DISPLAYS.get(metric.unit) or Display(metric.unit, 1, metric.decimals)

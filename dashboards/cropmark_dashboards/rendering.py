@@ -68,7 +68,8 @@ def page(
     words = catalogue.words(code)
 
     def phrase(part: Phrase) -> str:
-        return words(part.key, **part.values)
+        month = part.values.get("month")
+        return words(part.key, **(part.values if month is None else part.values | {"month": words(f"month.{month}")}))
 
     html = templating.render(template, {
         "t": words, "text": words.text, "n": words.counted, "phrase": phrase, "asset": assets.url,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
-from cropmark_ingest.notices import Kind, Notice
+from cropmark_ingest.notices import Notice
 from cropmark_ingest.registry import Device, Farm, Field, Placement, Text, field_at
 from cropmark_ingest.store import Latest
 
@@ -18,18 +18,25 @@ MISSED: Final = 3
 """A device is silent once it has missed this many of its intervals."""
 LEAST_STALE_MS: Final = 30 * 60_000
 """No device is called silent sooner: a gateway may be starting, a phone's clock may be off."""
+AHEAD_MS: Final = 10 * 60_000
+"""A time further ahead of now than this is a device's wrong clock (docs/formats.md §3, ``clock-skew``)."""
 DEFAULT_INTERVAL_MS: Final = 3_600_000
 
 ProblemKind = Literal[
-    "fork", "quarantined", "gap", "unknown-device", "silent", "never-heard", "low-battery", "doubtful", "flagged"
-]
-_NOTICED: Final[Mapping[Kind, ProblemKind]] = {
-    Kind.CHAIN_FORK: "fork",
-    Kind.CHAIN_GAP: "gap",
-    Kind.GATEWAY_GAP: "gap",
-    Kind.QUARANTINED: "quarantined",
-    Kind.UNKNOWN_DEVICE: "unknown-device",
-    Kind.FLAGGED: "flagged",
+    "unreadable", "full", "fork", "quarantined", "gap", "unknown-device", "unknown-metric", "silent", "never-heard",
+    "low-battery", "doubtful", "flagged", "other",
+]  # fmt: skip
+"""The gravest first."""
+_NOTICED: Final[Mapping[str, ProblemKind]] = {
+    "archive-unreadable": "unreadable",
+    "quarantine-full": "full",
+    "chain-fork": "fork",
+    "chain-gap": "gap",
+    "gateway-gap": "gap",
+    "quarantined": "quarantined",
+    "unknown-device": "unknown-device",
+    "unknown-metric": "unknown-metric",
+    "flagged-readings": "flagged",
 }
 Result = Literal["pass", "warn", "fail", "not-checked"]
 
@@ -122,19 +129,21 @@ def fields_now(
     """Sort the newest values into fields.
 
     A value belongs to the field where its device stood at the value's time. Of several devices that tell one metric
-    the newest speaks, so history that arrives late never replaces a live value. ``grace`` is :func:`silent_after` of
+    the newest speaks, so history that arrives late never replaces a live value; one whose clock runs ahead speaks last
+    and proves nothing alive. ``grace`` is :func:`silent_after` of
     each device; a field is stale when all of its devices are.
     """
     result = []
     for field in fields:
         standing = {item.device for item in placements if field_at(placements, item.device, now) == field.field}
         here = [item for item in live if field_at(placements, item.device, item.time) == field.field]
+        timely = [item for item in here if item.time <= now + AHEAD_MS]
         newest: dict[str, Latest] = {}
-        for item in sorted(here, key=lambda item: (item.time, item.device)):
+        for item in sorted(here, key=lambda item: (item in timely, item.time, item.device)):
             if item.metric != BATTERY:
                 newest[item.metric] = item
-        last = max((item.time for item in here), default=None)
-        fresh = any(now - item.time <= grace.get(item.device, silent_after(None)) for item in here)
+        last = max((item.time for item in timely), default=None)
+        fresh = any(now - item.time <= grace.get(item.device, silent_after(None)) for item in timely)
         batteries = tuple(sorted((item for item in here if item.metric == BATTERY), key=lambda item: item.device))
         result.append(FieldNow(field, tuple(newest.values()), batteries, last, here != [] and not fresh, len(standing)))
     return tuple(result)
@@ -147,12 +156,12 @@ def device_problems(
     problems = []
     for device in devices:
         mine = [item for item in live if item.device == device.device]
-        last = max((item.time for item in mine), default=None)
-        if last is None:
+        if not mine:
             problems.append(Problem("never-heard", device.device))
             continue
+        last = max((item.time for item in mine if item.time <= now + AHEAD_MS), default=0)
         if now - last > grace.get(device.device, silent_after(None)):
-            problems.append(Problem("silent", device.device, last=last))
+            problems.append(Problem("silent", device.device, last=last or None))
         for item in mine:
             if item.metric == BATTERY and item.mantissa < LOW_BATTERY_VOLTS * 10**item.decimals:
                 problems.append(Problem("low-battery", device.device, last=item.time, reason=f"{volts(item)} V"))
@@ -162,8 +171,11 @@ def device_problems(
 
 
 def noticed(notices: Sequence[Notice]) -> list[Problem]:
-    """Return what ingest noticed, as problems."""
-    return [Problem(_NOTICED[item.kind], item.subject, item.count, item.last_seen, item.reason) for item in notices]
+    """Return what ingest noticed, as problems; a kind that is not known here is shown as another problem."""
+    return [
+        Problem(_NOTICED.get(item.kind, "other"), item.subject, item.count, item.last_seen, item.reason)
+        for item in notices
+    ]
 
 
 def gravest_first(problems: Sequence[Problem]) -> tuple[Problem, ...]:

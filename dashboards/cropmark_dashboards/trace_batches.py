@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import cast
+from typing import Any, Final
 
 from cropmark_dashboards.harvest import BooksError
 from cropmark_dashboards.shown import BatchShown, Check
@@ -11,13 +11,12 @@ from cropmark_ingest.registry import Text
 from cropmark_trace.admission import RefusedError
 from cropmark_trace.anchoring import AnchorError
 from cropmark_trace.batches import Batches, Row
-from cropmark_trace.jcs import JsonValue
 from cropmark_trace.keystore import KeystoreError
 from cropmark_trace.publishing import NotIssuedError
 from cropmark_trace.recording import UnknownError
 from cropmark_trace.storage import AlteredError, StorageError
 
-_HARVEST = "harvest"
+_HARVEST: Final = "harvest"
 
 
 class TraceBatches:
@@ -67,7 +66,7 @@ class TraceBatches:
     def record(self, farm: str, batch: str, step: str, facts: Mapping[str, object], occurred_at: int) -> None:
         """Sign and log one record. Durable when it returns."""
         with _refusals():
-            self._batches.add(farm, batch, step, cast("Mapping[str, JsonValue]", facts), occurred_at)
+            self._batches.add(farm, batch, step, _json(facts), occurred_at)
 
     def publish(self, farm: str, batch: str) -> None:
         """Anchor the log and issue the batch's bundle."""
@@ -78,7 +77,7 @@ class TraceBatches:
         return next((row for row in self._batches.rows(farm) if row.batch.batch == batch), None)
 
     def _harvested(self, row: Row) -> int | None:
-        """Read the weight out of the harvest's record; a record that was altered counts as unreadable, not as absent."""
+        """Read the weight out of the harvest's record; an altered one raises."""
         if _HARVEST not in row.steps:
             return None
         detail = self._batches.get(row.batch.batch)
@@ -108,6 +107,10 @@ class TraceBatches:
 def checks(verdict: str) -> tuple[Check, ...]:
     """Return the checks of a verdict's JSON."""
     return tuple(Check(item["name"], item["result"]) for item in json.loads(verdict)["checks"])
+
+
+def _json(facts: Mapping[str, object]) -> dict[str, Any]:
+    return dict(facts)
 
 
 @contextmanager

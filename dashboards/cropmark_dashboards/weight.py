@@ -15,8 +15,8 @@ MAX_THOUSANDTHS: Final = 1_000_000_000
 """A thousand tonnes: more is a slip of the finger."""
 MAX_UNITS: Final = 1_000_000
 
-_NUMBER: Final = re.compile(r"\d{1,9}(\.\d{1,3})?")
-_GROUPED: Final = re.compile(r"\d{1,3}(,\d{3})+(\.\d{1,3})?")
+_NUMBER: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,3})?")
+_GROUPED: Final = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]{1,3})?")
 _WITH_UNIT: Final = re.compile(r"(.*?)\s*(kg|公斤|千克|斤|市斤|jin)", re.IGNORECASE)
 
 
@@ -39,7 +39,7 @@ def parse(text: str, unit: Unit) -> int:
         plain = plain.replace(",", "")
     elif plain.count(",") == 1 and "." not in plain:
         plain = plain.replace(",", ".")
-    if re.fullmatch(r"\d{1,9}\.\d{4,40}", plain):
+    if re.fullmatch(r"[0-9]{1,9}\.[0-9]{4,40}", plain):
         raise WeightError("precision")
     if _NUMBER.fullmatch(plain) is None:
         raise WeightError("number")
@@ -57,7 +57,7 @@ def parse(text: str, unit: Unit) -> int:
 def count(text: str) -> int:
     """Return a number of boxes or bags; raise :class:`WeightError` if it is none."""
     plain = unicodedata.normalize("NFKC", text).strip().replace(",", "").replace(" ", "")
-    if not re.fullmatch(r"\d{1,9}", plain):
+    if not re.fullmatch(r"[0-9]{1,9}", plain):
         raise WeightError("whole")
     number = int(plain)
     if number == 0:

@@ -30,7 +30,7 @@
     var ink = colour("soft"), leaf = colour("leaf"), line = colour("line");
     var axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: "13px system-ui, sans-serif" };
     var options = {
-      width: plot.clientWidth || 320, height: 260, padding: [12, 8, 0, 0], legend: { show: false },
+      width: plot.clientWidth || 320, height: 240, padding: [12, 8, 0, 0], legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
       scales: { x: { time: false }, y: {} },
       axes: [
@@ -51,15 +51,18 @@
         { stroke: leaf, width: 2.5, points: { show: false } }];
       options.bands = [{ series: [1, 2], fill: colour("leaf-soft") }];
     }
+    var last = data[1].length - 1;
+    while (last > 0 && data[1][last] === null) last -= 1;
     options.hooks.setCursor = [function (u) {
       var at = u.cursor.idx;
-      if (at === null || at === undefined || data[1][at] === null) { readout.textContent = ""; return; }
+      if (at === null || at === undefined || data[1][at] === null) at = last;
       readout.textContent = day(times[at]) + ": " + (season.sum
         ? say.total + " " + number(data[1][at])
         : say.low + " " + number(data[2][at]) + " · " + say.mean + " " + number(data[3][at]) + " · " + say.high + " " + number(data[1][at]));
     }];
     if (chart) chart.destroy();
     chart = new uPlot(options, data, plot);
+    options.hooks.setCursor[0](chart);
   }
 
   fetch(say.address, { credentials: "same-origin", headers: { Accept: "application/json" } })
@@ -72,7 +75,7 @@
       figure.classList.add("ready");
       caption.textContent = "";
       document.querySelector("details.table").open = false;
-      window.addEventListener("resize", function () { chart.setSize({ width: plot.clientWidth, height: 260 }); });
+      window.addEventListener("resize", function () { chart.setSize({ width: plot.clientWidth, height: 240 }); });
       matchMedia("(prefers-color-scheme: dark)").addEventListener("change", function () { draw(season); });
     })
     .catch(failed);
