@@ -26,6 +26,7 @@ MAX_AT_ONCE: Final = 32
 MAX_BYTES_AT_ONCE: Final = 8 * 1024 * 1024
 POLL_SECONDS: Final = 0.2
 RETRY_SECONDS: Final = 1.0
+LOG_EVERY: Final = 100
 MAX_PAYLOAD: Final = MAX_HEADER_BYTES + MAX_BODY_BYTES + 1024
 
 log = structlog.get_logger()
@@ -138,7 +139,8 @@ class MqttIntake:
         # Without a receipt its gateway keeps it and sends it again. Left unacknowledged it would take a place in the
         # broker's window until the next reconnect, and enough of them would stop everything.
         self.turned_away += 1
-        log.warning("queue-full", topic=delivery.topic[:80], turned_away=self.turned_away)
+        if self.turned_away % LOG_EVERY == 1:
+            log.warning("queue-full", topic=delivery.topic[:80], turned_away=self.turned_away)
         client.ack(delivery.number, delivery.qos)
 
     def run(self, stop: threading.Event) -> None:
