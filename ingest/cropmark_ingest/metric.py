@@ -123,3 +123,18 @@ def metric(name: str) -> Metric:
         return CATALOGUE[name]
     except KeyError:
         raise UnknownMetricError(f"no metric {name[:40]!r}; the catalogue has {', '.join(CATALOGUE)}") from None
+
+
+def table() -> str:
+    """Return the catalogue as the Markdown table of ``ingest/README.md``."""
+    lines = ["| metric | unit | SenML unit | range | decimals | English | 中文 |", "|---|---|---|---|---|---|---|"]
+    lines += [
+        f"| `{row.name}` | `{row.unit}` | {', '.join(f'`{unit}`' for unit in row.units)} | {row.low} … {row.high} "
+        f"| {row.decimals} | {row.en} | {row.zh} |"
+        for row in CATALOGUE.values()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(table(), end="")  # noqa: T201 - this is what it is for
