@@ -28,6 +28,7 @@ from cropmark.datadir import DataDir
 from cropmark.demo_setup import set_up
 from cropmark.farm_book import RegistryBook
 from cropmark.fsck import check
+from cropmark.issued import IssuedBundles
 from cropmark.public import PublicOnly
 from cropmark.telemetry_source import ArchivedSeasons
 from cropmark_dashboards import pages
@@ -46,7 +47,7 @@ from cropmark_ingest.intake_mqtt import Broker
 from cropmark_ingest.principal import Principal
 from cropmark_ingest.service import Ingest
 from cropmark_trace import api as trace_api
-from cropmark_trace import log_routes
+from cropmark_trace import log_routes, shopper
 from cropmark_trace.anchoring import AnchorError
 from cropmark_trace.keystore import FileKeys
 from cropmark_trace.wiring import Outside, Trace, open_trace
@@ -154,6 +155,8 @@ def make_app(core: Core) -> FastAPI:
     guard = pages.install(app, core.view, core.harvest, core.signin)
     app.include_router(ingest_api.router(core.ingest, guard))
     app.include_router(trace_api.router(core.trace.batches, guard))
+    issued = IssuedBundles(core.trace.batches, core.trace.bundles)
+    app.include_router(shopper.router(issued, clock=core.farm_clock))
     app.include_router(log_routes.router(core.trace.log, core.trace.bundles, core.trace.policy_json))
 
     @app.get("/healthz", include_in_schema=False)

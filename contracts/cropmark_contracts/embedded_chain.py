@@ -6,6 +6,7 @@ A block's time is the clock's; where two blocks fall into one second, the later 
 """
 
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -37,6 +38,10 @@ from cropmark_contracts.registry import ChainUnavailable
 
 # The number that eth-tester's chains have. No public chain uses it.
 CHAIN_ID = 131277322940537
+RECURSION_LIMIT = 1000
+# py-evm raises the interpreter's recursion limit so far that a deeply nested JSON text, from anybody, overflows the
+# stack and ends the process. The one contract that runs here calls nothing, so the usual limit is enough.
+sys.setrecursionlimit(RECURSION_LIMIT)
 BLOCK_GAS_LIMIT = 30_000_000
 TRANSACTION_GAS = 2_000_000
 
