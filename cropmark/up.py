@@ -152,7 +152,13 @@ class _Run:
             )
             beat.start()
             self._supervisor.start(devices.program)
-            played = self._play(devices)
+            try:
+                played = self._play(devices)
+            except ApiError as error:
+                # What is there goes on being served: a person has to look, and needs the pages for it.
+                self._terminal.say(f"The season cannot go on: {error}")
+                if self._options.once:
+                    return 1
         if self._options.once:
             return self._conclude(played)
         self._show(played)
