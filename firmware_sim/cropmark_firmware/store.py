@@ -91,8 +91,8 @@ class Store:
         run("BEGIN IMMEDIATE")
         try:
             many(
-                "INSERT INTO device (id, session, counter, next_sample, charge) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) "
-                "DO UPDATE SET session = excluded.session, counter = excluded.counter, "
+                "INSERT INTO device (id, session, counter, next_sample, charge) VALUES (?, ?, ?, ?, ?) "
+                "ON CONFLICT (id) DO UPDATE SET session = excluded.session, counter = excluded.counter, "
                 "next_sample = excluded.next_sample, charge = excluded.charge",
                 [(state.id, state.session, state.counter, state.next_sample, state.charge) for state in states],
             )
@@ -106,7 +106,8 @@ class Store:
                 [(item.device, item.counter) for item in (*acked, *dropped)],
             )
             for items, packs, readings in ((new, "packs", "readings"), (acked, "acked_packs", "acked_readings")):
-                add = f"UPDATE device SET {packs} = {packs} + 1, {readings} = {readings} + ? WHERE id = ?"  # noqa: S608 - ours
+                more = f"{packs} = {packs} + 1, {readings} = {readings} + ?"
+                add = f"UPDATE device SET {more} WHERE id = ?"  # noqa: S608 - our own names
                 many(add, [(item.readings, item.device) for item in items])
             many("UPDATE device SET dropped = dropped + 1 WHERE id = ?", [(item.device,) for item in dropped])
         except BaseException:

@@ -24,8 +24,8 @@ function provedReading(farm, header, { leaf, index, path }) {
   return verifyInclusion(leafHash(leaf), BigInt(index), header.count, path, header.root) ? reading : null;
 }
 
-/** Returns the proved headers and readings of a bundle, null in the place of each that does not prove. */
-export async function shown(bundle, record) {
+/** Resolves to the proved headers and readings of a bundle, null in the place of each that does not prove. */
+async function shown(bundle, record) {
   const headers = [];
   for (const item of bundle.headers) headers.push(await provedHeader(bundle, record.said.farm, item));
   const readings = bundle.readings.map((item) => provedReading(record.said.farm, headers[item.header], item));
@@ -86,12 +86,29 @@ function extremeFindings(bundle, { said }, { readings }, season) {
   return extra ? [...found, finding("extreme-not-named", { readings: extra })] : found;
 }
 
+/** Returns each proved reading with its place, in plain values. */
+function disclosed(bundle, { headers, readings }) {
+  return readings.reduce((all, reading, at) => {
+    const { header: number, index, leaf, why, path } = bundle.readings[at];
+    if (!reading) return all;
+    const header = headers[number];
+    const tree = bundle.segments[bundle.headers[number].tree];
+    const place = { gateway: header.gateway, seq: Number(header.seq), index, count: Number(header.count), entry: tree.index };
+    const value = { mantissa: String(reading.mantissa), decimals: reading.decimals, flags: reading.flags };
+    const steps = { inSegment: path.length, inTree: bundle.headers[number].path.length, size: Number(tree.size), inLog: tree.path.length };
+    const { device, metric } = reading;
+    const times = { time: Number(reading.time), gatewayTime: Number(reading.gatewayTime) };
+    return [...all, { device, metric, ...times, ...value, ...place, ...steps, why, hash: toHex(leafHash(leaf)) }];
+  }, []);
+}
+
+/** Resolves to {found, readings}: the findings, and the readings that are proved, as people can be shown them. */
 export async function check(bundle) {
   const record = cited(bundle);
   const found = [];
   if (!record) {
     const something = bundle.segments.length || bundle.headers.length || bundle.readings.length || bundle.summary !== null;
-    return [...(something ? [finding("segments-differ")] : []), finding("no-evidence")];
+    return { found: [...(something ? [finding("segments-differ")] : []), finding("no-evidence")], readings: [] };
   }
   const { evidence } = record.said;
   const trees = bundle.segments;
@@ -114,5 +131,6 @@ export async function check(bundle) {
   if (isOf) found.push(...extremeFindings(bundle, record, proved, season));
   const { readings, expected, gaps } = evidence;
   const told = { readings, expected, shown: bundle.readings.length, gaps };
-  return [...found, finding("summary-not-recomputed", told), finding("ok", told)];
+  found.push(finding("summary-not-recomputed", told), finding("ok", told));
+  return { found, readings: disclosed(bundle, proved) };
 }

@@ -29,7 +29,7 @@ function unread(error) {
 }
 
 /**
- * Resolves to {batch, verdict, checks}. `policy` is a policy's JSON or null, `batch` the scanned code, `chain` what an
+ * Resolves to {batch, verdict, checks, readings}: the readings are those that are proved. `policy` is a policy's JSON or null, `batch` the scanned code, `chain` what an
  * RPC outside the bundle answered to the question, `blockHash` the anchor's block as a person knows it from elsewhere.
  * `progress` hears the name of each check before it is made.
  */
@@ -39,10 +39,11 @@ export async function verify(bytes, { policy = null, batch = null, chain = null,
     bundle = parse(bytes);
   } catch (error) {
     if (!(error instanceof BundleError)) throw error;
-    return { batch: null, verdict: "fail", checks: unread(error) };
+    return { batch: null, verdict: "fail", checks: unread(error), readings: [] };
   }
   const trusted = policy === null ? null : readPolicy(policy);
   const said = parseCheckpoint(bundle.checkpoint);
+  let readings = [];
   const later = () => [finding("not-in-this-version")];
   const made = {
     schema: () => records.schema(bundle, batch),
@@ -54,7 +55,11 @@ export async function verify(bytes, { policy = null, batch = null, chain = null,
     anchor: () => anchor.anchored(bundle, said, trusted, chain, blockHash),
     "time-window": () => anchor.timeWindow(bundle, trusted, chain, blockHash),
     "mass-balance": later,
-    evidence: () => evidence.check(bundle),
+    evidence: async () => {
+      const made = await evidence.check(bundle);
+      readings = made.readings;
+      return made.found;
+    },
     status: later,
   };
   const checks = [];
@@ -62,5 +67,5 @@ export async function verify(bytes, { policy = null, batch = null, chain = null,
     progress(name);
     checks.push(settle(name, await made[name]()));
   }
-  return { batch: bundle.batch, verdict: worst(checks), checks };
+  return { batch: bundle.batch, verdict: worst(checks), checks, readings };
 }
