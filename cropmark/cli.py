@@ -116,11 +116,33 @@ _PARTS = {
 }
 
 
+def _running_api() -> typer.Typer | None:
+    """Return ingest's commands over the API if an installation runs on the folder that ``--data`` names."""
+    from cropmark.api_client import Api  # noqa: PLC0415
+    from cropmark.datadir import DataDir, InUseError  # noqa: PLC0415
+
+    named = [after for option, after in zip(sys.argv, sys.argv[1:], strict=False) if option == "--data"]
+    named += [argument.removeprefix("--data=") for argument in sys.argv if argument.startswith("--data=")]
+    folder = DataDir(Path(named[-1] if named else DEFAULT_DATA).resolve())
+    try:
+        running = folder.running()
+    except InUseError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise SystemExit(2) from error
+    if running is None:
+        return None
+    from cropmark.ingest_remote import app_over  # noqa: PLC0415
+
+    return app_over(Api(running.url, folder.api_token()))
+
+
 def main() -> None:
     """Run the command; load only the part that is asked for."""
     wanted = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
     for name, (module, attribute, summary) in _PARTS.items():
-        if name == wanted:
+        if name == wanted == "ingest" and (running := _running_api()) is not None:
+            app.add_typer(running, name=name)
+        elif name == wanted:
             app.add_typer(getattr(importlib.import_module(module), attribute), name=name)
         else:
             app.add_typer(typer.Typer(help=summary), name=name)

@@ -202,3 +202,19 @@ def test_nobody_sees_the_farm_or_writes_without_signing_in(installation: Install
         answer = phone.request.post(f"{installation.url}{path}", data={})
         assert answer.status in {401, 405}, path
         assert phone.request.get(f"{installation.url}{path}").status in {401, 405}, path
+
+
+def test_commands_on_a_running_installation_are_answered_by_it(installation: Installation) -> None:
+    data = str(installation.data)
+    status = cropmark("ingest", "status", "--data", data, "--json")
+    assert status.returncode == 0, status.stderr
+    said = json.loads(status.stdout)
+    assert said["readings_archived"] >= said["readings_stored"] > 0
+    for command in (("notices",), ("quarantine", "list")):
+        done = cropmark("ingest", *command, "--data", data, "--json")
+        assert (done.returncode, json.loads(done.stdout)) == (0, [])
+    refused = cropmark("ingest", "rebuild", "--data", data)
+    assert refused.returncode == 2
+    assert "Stop the running Cropmark first" in refused.stderr
+    whole = cropmark("fsck", "--data", data, "--json")
+    assert (whole.returncode, json.loads(whole.stdout)) == (0, {"findings": []})
