@@ -6,6 +6,7 @@ judged by neighbours: a gap is a notice until it is filled, a header that does n
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 
 from cropmark_ingest.archive import Archive
 from cropmark_ingest.metric import CATALOGUE
@@ -13,6 +14,7 @@ from cropmark_ingest.notices import Cleared, Kind, Note
 from cropmark_ingest.reading import Flag, Reading
 from cropmark_ingest.segment import Header, open_header
 
+_ALIKE = attrgetter("farm", "device", "metric", "decimals", "flags")
 Known = Callable[[str, str], bool]
 """Tells whether a device of a farm is registered."""
 
@@ -51,16 +53,17 @@ def of_gaps(header: Header) -> list[Note | Cleared]:
 
 def of_readings(readings: Sequence[Reading], known: Known) -> list[Note | Cleared]:
     """Return what is doubtful about readings, by device and by metric."""
+    alike = Counter(map(_ALIKE, readings))
     sent: Counter[tuple[str, str]] = Counter()
     flagged: Counter[tuple[str, str, str]] = Counter()
     foreign: Counter[tuple[str, str, str]] = Counter()
-    for item in readings:
-        sent[item.farm, item.device] += 1
-        row = CATALOGUE.get(item.metric)
-        if row is None or row.decimals != item.decimals:
-            foreign[item.farm, item.device, f"{item.metric} with {item.decimals} decimals"] += 1
-        for flag in Flag(item.flags):
-            flagged[item.farm, item.device, f"{item.metric} {str(flag.name).lower().replace('_', '-')}"] += 1
+    for (farm, device, metric, decimals, flags), count in alike.items():
+        sent[farm, device] += count
+        row = CATALOGUE.get(metric)
+        if row is None or row.decimals != decimals:
+            foreign[farm, device, f"{metric} with {decimals} decimals"] += count
+        for flag in Flag(flags):
+            flagged[farm, device, f"{metric} {str(flag.name).lower().replace('_', '-')}"] += count
     changes: list[Note | Cleared] = []
     for (farm, device), count in sent.items():
         if not known(farm, device):

@@ -149,7 +149,7 @@ def test_a_used_link_says_what_to_do(world: World, browser: httpx.Client) -> Non
     send(browser, "/signin", {"link": link})
     for answer in (browser.get(f"/signin/{link}"), send(browser, "/signin", {"link": link})):
         assert answer.status_code == 410
-        assert "cropmark signin" in answer.text
+        assert "cropmark sign-in" in answer.text
 
 
 def test_a_link_pressed_from_another_site_is_refused_and_not_burnt(world: World, browser: httpx.Client) -> None:
