@@ -9,10 +9,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+HOUSES = ("contracts", "cropmark", "dashboards", "firmware_sim", "gateway", "ingest", "trace")
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *(ROOT / house / "README.md" for house in HOUSES),
+]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}/{page.name}")
 def test_every_link_and_picture_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
         if "://" not in target:
@@ -68,3 +74,9 @@ def test_no_path_of_one_machine_stands_in_a_tracked_file() -> None:
     paths = r"/wor[k]/|/farm/in[c]/|/tmp/bash_job[s]"
     done = subprocess.run(["git", "grep", "-nE", paths], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout == ""
+
+
+def test_the_gateways_example_configuration_can_be_used() -> None:
+    from cropmark_gateway import config  # noqa: PLC0415
+
+    assert config.load(ROOT / "gateway" / "gateway.example.toml").seal_readings == 4096
