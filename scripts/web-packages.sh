@@ -9,7 +9,8 @@ if ! command -v npm >/dev/null; then
     exit 0
 fi
 for folder in trace/web dashboards/web; do
-    if [ -f "$folder/package-lock.json" ] && [ "$folder/package-lock.json" -nt "$folder/node_modules/.package-lock.json" ]; then
+    done="$folder/node_modules/.package-lock.json"
+    if [ ! -f "$done" ] || [ "$folder/package-lock.json" -nt "$done" ]; then
         echo "Installing $folder ..."
         (cd "$folder" && npm ci --no-audit --no-fund --silent)
     fi
