@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright
 
 from tests.journeys.conftest import QUIET, Installation
 from tests.journeys.test_demo import EXPECTED, results
@@ -18,13 +18,12 @@ MOST_BYTES = 60_000
 
 
 @pytest.fixture
-def insecure() -> Iterator[Browser]:
+def insecure(playwright: Playwright) -> Iterator[Browser]:
     """A browser for which ``farm.test`` is this computer: an origin without ``crypto.subtle``."""
-    with sync_playwright() as playwright:
-        arguments = [*QUIET, "--host-resolver-rules=MAP farm.test 127.0.0.1"]
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
-        yield browser
-        browser.close()
+    arguments = [*QUIET, "--host-resolver-rules=MAP farm.test 127.0.0.1"]
+    browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
+    yield browser
+    browser.close()
 
 
 def test_without_a_secure_origin_the_bundled_fallback_checks_it(installation: Installation, insecure: Browser) -> None:
